@@ -1,0 +1,1 @@
+//! The whole of minigate in one process: cargo dev.

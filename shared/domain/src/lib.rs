@@ -1,0 +1,1 @@
+//! The rules of the minigate product: pure types and functions.

@@ -1,0 +1,1 @@
+//! DynamoDB and Secrets Manager embedded in the process, behind one loopback endpoint.

@@ -1,0 +1,1 @@
+//! Verify, parse and sign Telegram Mini App init data and Login Widget data.

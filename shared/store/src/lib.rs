@@ -1,0 +1,1 @@
+//! DynamoDB items of minigate: typed keys and one file per entity.

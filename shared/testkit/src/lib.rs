@@ -1,0 +1,1 @@
+//! Fakes, embedded AWS and fault injection for the tests of minigate.

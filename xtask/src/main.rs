@@ -1,0 +1,2 @@
+//! Chores of minigate.
+fn main() {}
