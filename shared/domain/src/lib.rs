@@ -1,1 +1,20 @@
-//! The rules of the minigate product: pure types and functions.
+//! The rules of the product: pure types and functions.
+//!
+//! This crate performs no I/O and reads no clock and no random source of its own: both come in
+//! through [`Clock`] and [`Entropy`]. It knows neither HTTP nor DynamoDB nor AWS, so every rule in
+//! it is tested by calling it.
+
+mod entropy;
+mod identity;
+mod profile;
+mod session;
+mod time;
+
+pub use entropy::Entropy;
+pub use identity::{BotId, InvalidId, SessionId, UserId};
+pub use profile::{DisplayName, InvalidField, Language, Notifications, Profile, ProfileChange};
+pub use session::{
+    IdempotencyKey, InvalidIdempotencyKey, Opening, Origin, RefreshRefusal, Rotation, Session,
+    Sessions, explain_failed_rotation,
+};
+pub use time::{Clock, Timestamp};

@@ -1,0 +1,352 @@
+//! Sessions: how many a user may have, who may refresh one, and what a replayed token means.
+//!
+//! A session is a family of refresh tokens. Each refresh makes the next *generation*; only the
+//! newest is good. An older one that comes back was copied, by a thief or from the rightful owner:
+//! which of the two is asking cannot be told, so the session ends for both.
+//!
+//! One case looks the same and is harmless: the answer to a refresh was lost and the client asks
+//! again. It is told apart by the client's own idempotency key, which a thief of the token does not
+//! have, and not by a time window, in which a thief would be served.
+
+use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::{BotId, SessionId, Timestamp};
+
+/// A text that cannot serve as an idempotency key.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("an idempotency key is 1 to 64 characters of A-Z a-z 0-9 - _")]
+pub struct InvalidIdempotencyKey;
+
+/// What a client names a request with, so that a repetition of it is known as one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct IdempotencyKey(String);
+
+impl FromStr for IdempotencyKey {
+    type Err = InvalidIdempotencyKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidIdempotencyKey> {
+        let fits = (1..=64).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        if fits { Ok(Self(text.to_owned())) } else { Err(InvalidIdempotencyKey) }
+    }
+}
+
+impl fmt::Display for IdempotencyKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Where a request comes from, as far as the user is told in their list of sessions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// What the client calls itself, at most [`Origin::MAX_DEVICE_CHARS`] characters.
+    pub device: String,
+    /// The client's network address.
+    pub address: String,
+}
+
+impl Origin {
+    /// The most characters that are kept of a device's name.
+    pub const MAX_DEVICE_CHARS: usize = 128;
+
+    /// Keeps the printable part of what a client says it is.
+    pub fn new(device: &str, address: String) -> Self {
+        let printable = device.chars().filter(|char| !char.is_control());
+        Self { device: printable.take(Self::MAX_DEVICE_CHARS).collect(), address }
+    }
+}
+
+/// One session of a user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Through which bot it was opened.
+    pub bot_id: BotId,
+    /// Which refresh token is good: 0 at first, one more with each refresh.
+    pub generation: u32,
+    /// When it was opened. The oldest gives way to a new one.
+    pub opened_at: Timestamp,
+    /// When it was refreshed last, in whole seconds: the refresh token's `iat`.
+    pub refreshed_at: Timestamp,
+    /// When its refresh token ends, in whole seconds: the refresh token's `exp`.
+    pub expires_at: Timestamp,
+    /// From where it was opened or refreshed last.
+    pub origin: Origin,
+    /// The idempotency key of the request that made the present generation.
+    pub made_by: Option<IdempotencyKey>,
+}
+
+impl Session {
+    /// A session that begins now and whose refresh token lasts for `lifetime`.
+    pub fn open(
+        bot_id: BotId,
+        origin: Origin,
+        made_by: Option<IdempotencyKey>,
+        now: Timestamp,
+        lifetime: Duration,
+    ) -> Self {
+        let refreshed_at = now.to_whole_second();
+        Self {
+            bot_id,
+            generation: 0,
+            opened_at: now,
+            refreshed_at,
+            expires_at: refreshed_at.after(lifetime),
+            origin,
+            made_by,
+        }
+    }
+
+    /// Whether it can still be refreshed.
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        now < self.expires_at
+    }
+}
+
+/// What a refresh changes of a session. It is applied only if the presented generation is the
+/// present one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// The generation that the client presented.
+    pub presented: u32,
+    /// When the next generation begins, in whole seconds.
+    pub refreshed_at: Timestamp,
+    /// When the next generation ends, in whole seconds.
+    pub expires_at: Timestamp,
+    /// From where the refresh came.
+    pub origin: Origin,
+    /// The request's idempotency key.
+    pub made_by: Option<IdempotencyKey>,
+}
+
+impl Rotation {
+    /// The rotation that a client asks for by presenting `presented`.
+    pub fn new(
+        presented: u32,
+        origin: Origin,
+        made_by: Option<IdempotencyKey>,
+        now: Timestamp,
+        lifetime: Duration,
+    ) -> Self {
+        let refreshed_at = now.to_whole_second();
+        let expires_at = refreshed_at.after(lifetime);
+        Self { presented, refreshed_at, expires_at, origin, made_by }
+    }
+
+    /// The generation that this rotation makes.
+    pub const fn next(&self) -> u32 {
+        self.presented.saturating_add(1)
+    }
+}
+
+/// Why a refresh is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RefreshRefusal {
+    /// The session was revoked, gave way to a newer one, or its item has expired.
+    #[error("the session has ended")]
+    Ended,
+    /// The session's time is over.
+    #[error("the session has expired")]
+    Expired,
+    /// The token is of an older generation: it was used before. The session must end.
+    #[error("the refresh token was used before")]
+    Reused,
+}
+
+/// Tells why a [`Rotation`] was not applied, from the session as it was found.
+///
+/// # Errors
+/// The refusal, unless the rotation is a repetition of the one that made the present generation;
+/// then the session as it stands answers the repetition too.
+pub fn explain_failed_rotation(
+    found: Option<&Session>,
+    rotation: &Rotation,
+    now: Timestamp,
+) -> Result<Session, RefreshRefusal> {
+    let session = found.ok_or(RefreshRefusal::Ended)?;
+    let repeats = session.generation == rotation.next()
+        && rotation.made_by.is_some()
+        && session.made_by == rotation.made_by;
+    match session.generation.cmp(&rotation.presented) {
+        _ if !session.is_alive(now) => Err(RefreshRefusal::Expired),
+        std::cmp::Ordering::Greater if repeats => Ok(session.clone()),
+        std::cmp::Ordering::Greater => Err(RefreshRefusal::Reused),
+        // A token of ours from a generation that the store does not know: the store was set back.
+        std::cmp::Ordering::Less => Err(RefreshRefusal::Ended),
+        std::cmp::Ordering::Equal => Err(RefreshRefusal::Expired),
+    }
+}
+
+/// The sessions of one user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sessions {
+    /// The sessions by their ids.
+    pub by_id: BTreeMap<SessionId, Session>,
+    /// Counts the sessions opened and revoked; 0 for a user who never had one. Refreshes do not
+    /// count: they change nothing that opening depends on.
+    pub version: u64,
+}
+
+/// What opening a session does to a user's sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// The session is added, and `ended` give way to it.
+    Added {
+        /// The sessions that end: expired ones, and the oldest where there would be too many.
+        ended: Vec<SessionId>,
+    },
+    /// The request is a repetition: this session answers it, and nothing changes.
+    Repeated {
+        /// The session that the first request opened.
+        id: SessionId,
+    },
+}
+
+impl Sessions {
+    /// Decides what opening `session` does when a user may have `limit` sessions.
+    pub fn opening(&self, session: &Session, limit: usize, now: Timestamp) -> Opening {
+        if let Some(id) = self.opened_by_the_same_request(session) {
+            return Opening::Repeated { id };
+        }
+        let (mut alive, expired): (Vec<_>, Vec<_>) =
+            self.by_id.iter().partition(|(_, session)| session.is_alive(now));
+        alive.sort_by_key(|(id, session)| (session.opened_at, **id));
+        let surplus = (alive.len() + 1).saturating_sub(limit.max(1));
+        let ended = expired.into_iter().chain(alive.into_iter().take(surplus));
+        Opening::Added { ended: ended.map(|(id, _)| *id).collect() }
+    }
+
+    fn opened_by_the_same_request(&self, session: &Session) -> Option<SessionId> {
+        let key = session.made_by.as_ref()?;
+        let first = |(_, other): &(&SessionId, &Session)| {
+            other.generation == 0
+                && other.bot_id == session.bot_id
+                && other.made_by.as_ref() == Some(key)
+        };
+        self.by_id.iter().find(first).map(|(id, _)| *id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIFETIME: Duration = Duration::from_secs(100);
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_unix_millis(seconds * 1000)
+    }
+
+    fn id(number: u8) -> SessionId {
+        format!("{number:032x}").parse().unwrap()
+    }
+
+    fn key(text: &str) -> Option<IdempotencyKey> {
+        Some(text.parse().unwrap())
+    }
+
+    fn session(opened_at: u64, made_by: Option<IdempotencyKey>) -> Session {
+        let bot = BotId::new(1).unwrap();
+        Session::open(bot, Origin::default(), made_by, at(opened_at), LIFETIME)
+    }
+
+    fn sessions(opened_at: &[u64]) -> Sessions {
+        let numbered = (1..).zip(opened_at);
+        let by_id = numbered.map(|(number, at)| (id(number), session(*at, None))).collect();
+        Sessions { by_id, version: 1 }
+    }
+
+    #[test]
+    fn the_oldest_gives_way() {
+        let opening = sessions(&[30, 10, 20]).opening(&session(40, None), 3, at(40));
+        assert_eq!(opening, Opening::Added { ended: vec![id(2)] });
+    }
+
+    #[test]
+    fn expired_ones_go_first_and_make_room() {
+        let opening = sessions(&[1, 90, 95]).opening(&session(110, None), 3, at(110));
+        assert_eq!(opening, Opening::Added { ended: vec![id(1)] });
+    }
+
+    #[test]
+    fn a_repeated_request_opens_nothing() {
+        let mut sessions = sessions(&[10]);
+        sessions.by_id.insert(id(9), session(20, key("k")));
+        assert_eq!(
+            sessions.opening(&session(21, key("k")), 1, at(21)),
+            Opening::Repeated { id: id(9) }
+        );
+        sessions.by_id.get_mut(&id(9)).unwrap().generation = 1;
+        assert!(matches!(
+            sessions.opening(&session(21, key("k")), 5, at(21)),
+            Opening::Added { .. }
+        ));
+    }
+
+    fn rotation(presented: u32, made_by: Option<IdempotencyKey>) -> Rotation {
+        Rotation::new(presented, Origin::default(), made_by, at(50), LIFETIME)
+    }
+
+    #[test]
+    fn failed_rotations_are_told_apart() {
+        let mut found = session(10, None);
+        found.generation = 3;
+        found.made_by = key("mine");
+        let explain = |presented, made_by| {
+            explain_failed_rotation(Some(&found), &rotation(presented, made_by), at(50))
+        };
+        assert_eq!(explain(2, key("mine")), Ok(found.clone()), "a lost answer is repeated");
+        assert_eq!(explain(2, key("thief")), Err(RefreshRefusal::Reused));
+        assert_eq!(explain(2, None), Err(RefreshRefusal::Reused));
+        assert_eq!(explain(1, key("mine")), Err(RefreshRefusal::Reused), "only the last one");
+        assert_eq!(explain(4, None), Err(RefreshRefusal::Ended));
+        assert_eq!(
+            explain_failed_rotation(None, &rotation(2, None), at(50)),
+            Err(RefreshRefusal::Ended)
+        );
+        assert_eq!(
+            explain_failed_rotation(Some(&found), &rotation(3, None), at(1_000)),
+            Err(RefreshRefusal::Expired)
+        );
+    }
+
+    #[test]
+    fn a_session_without_keys_never_takes_two_requests_for_one() {
+        let mut found = session(10, None);
+        found.generation = 1;
+        assert_eq!(
+            explain_failed_rotation(Some(&found), &rotation(0, None), at(50)),
+            Err(RefreshRefusal::Reused)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_than_the_limit(
+            opened in prop::collection::vec(0_u64..200, 0..12), limit in 1_usize..8, now in 0_u64..300,
+        ) {
+            let before = sessions(&opened);
+            let Opening::Added { ended } = before.opening(&session(now, None), limit, at(now)) else {
+                panic!("no request had a key");
+            };
+            let kept = before.by_id.iter().filter(|(id, _)| !ended.contains(id));
+            let kept: Vec<_> = kept.map(|(_, session)| session).collect();
+            prop_assert!(kept.len() < limit);
+            prop_assert!(kept.iter().all(|session| session.is_alive(at(now))));
+            let youngest_ended = ended.iter().map(|id| &before.by_id[id])
+                .filter(|session| session.is_alive(at(now))).map(|session| session.opened_at).max();
+            let oldest_kept = kept.iter().map(|session| session.opened_at).min();
+            if let (Some(ended), Some(kept)) = (youngest_ended, oldest_kept) {
+                prop_assert!(ended <= kept, "a younger session gave way to an older one");
+            }
+        }
+    }
+}
