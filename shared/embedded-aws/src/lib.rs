@@ -1,1 +1,125 @@
 //! DynamoDB and Secrets Manager embedded in the process, behind one loopback endpoint.
+//!
+//! Tests and `cargo dev` run against it as the functions run against AWS: through the AWS SDK,
+//! over HTTP, with nothing mocked. Whatever reads `AWS_ENDPOINT_URL` works with it unchanged, the
+//! AWS CLI included, with any region and any credentials:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), minigate_embedded_aws::StartError> {
+//! use minigate_embedded_aws::{EmbeddedAws, Options};
+//!
+//! let aws = EmbeddedAws::start(Options::default()).await?;
+//! println!("AWS_ENDPOINT_URL={}", aws.endpoint_url());
+//! aws.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A request is told apart by its `X-Amz-Target` header: DynamoDB and its streams go to
+//! [`dynoxide`](https://docs.rs/dynoxide-rs), Secrets Manager to a small state machine of our own.
+//! Anything else is refused with an error that the SDK understands.
+//!
+//! The endpoint checks no signature and knows no permissions, so it refuses to listen on any but a
+//! loopback address. All regions share one set of tables and secrets.
+
+mod dynamodb;
+pub mod loopback;
+pub mod protocol;
+mod secrets_manager;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+pub use dynamodb::DatabaseError;
+use http::StatusCode;
+pub use loopback::BindError;
+
+use crate::{
+    dynamodb::DynamoDb,
+    loopback::LoopbackServer,
+    protocol::{Call, Service},
+    secrets_manager::SecretsManager,
+};
+
+/// Where the endpoint listens and where its data lives.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// A loopback address; port 0, the default, takes a free one.
+    pub address: SocketAddr,
+    /// The directory of the DynamoDB file, created if missing and used by one process at a time.
+    /// `None`, the default, keeps tables in memory. Secrets are always in memory: development
+    /// secrets are seeded at each start.
+    pub data_dir: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { address: loopback::ANY_PORT, data_dir: None }
+    }
+}
+
+/// Why the endpoint does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The database behind it.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// The running endpoint. Dropping it closes its connections at once and ends its tasks.
+#[derive(Debug)]
+pub struct EmbeddedAws {
+    // Before the database, so that no request finds it gone.
+    server: LoopbackServer,
+    dynamodb: DynamoDb,
+}
+
+impl EmbeddedAws {
+    /// Starts the services and listens.
+    ///
+    /// # Errors
+    /// [`StartError`], which names the address or directory and what to do about it.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let dynamodb = DynamoDb::start(options.data_dir.as_deref()).await?;
+        let secrets_manager = Arc::new(SecretsManager::default());
+        let database = dynamodb.client();
+        let server = LoopbackServer::bind(options.address, move |request| {
+            let (database, secrets_manager) = (database.clone(), Arc::clone(&secrets_manager));
+            async move {
+                let answer = match Call::from_headers(request.headers()) {
+                    Some(Call { service: Service::SecretsManager, operation }) => {
+                        secrets_manager.answer(&operation, request.into_body()).await
+                    }
+                    Some(Call { service, .. }) => database.answer(service, request).await,
+                    None => Service::DynamoDb.error(
+                        StatusCode::BAD_REQUEST,
+                        "UnknownOperationException",
+                        "this endpoint embeds DynamoDB, DynamoDB Streams and Secrets Manager: \
+                         the header X-Amz-Target must name an operation of one of them",
+                    ),
+                };
+                Some(answer)
+            }
+        })
+        .await?;
+        Ok(Self { server, dynamodb })
+    }
+
+    /// The URL for `AWS_ENDPOINT_URL`, such as `http://127.0.0.1:4566`.
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// The address it listens on, with the port that was given out.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Lets requests under way finish and closes the database file, within a few seconds.
+    pub async fn shutdown(self) {
+        self.server.shutdown().await;
+        self.dynamodb.shutdown().await;
+    }
+}

@@ -1,0 +1,291 @@
+//! A proxy in front of an AWS endpoint that makes calls slow, refused, throttled, failed or
+//! unanswered on demand, and counts them.
+//!
+//! It stands where the network stands, so that what is tested is the whole client: the SDK's
+//! timeouts, its retries, its kept connections. A test starts one in front of the
+//! [embedded AWS](minigate_embedded_aws), gives its URL to the code under test, and injects faults:
+//!
+//! ```
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use minigate_embedded_aws::{EmbeddedAws, Options};
+//! use minigate_testkit::faults::{Fault, FaultProxy};
+//!
+//! let aws = EmbeddedAws::start(Options::default()).await?;
+//! let proxy = FaultProxy::start(&aws.endpoint_url()).await?;
+//!
+//! let throttled = proxy.inject_times(1, "PutItem", Fault::Throttle);
+//! // … the code under test writes an item, through proxy.endpoint_url() …
+//! assert_eq!((throttled.hits(), proxy.count("PutItem")), (1, 2), "throttled, then retried");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Requests that are no call of an embedded service, such as a health check, pass uncounted.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{Request, StatusCode, Uri, uri::Scheme};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use minigate_embedded_aws::{
+    BindError,
+    loopback::{ANY_PORT, LoopbackServer, Upstream},
+    protocol::{Answer, Call, Service},
+};
+use tokio::time::sleep;
+
+/// What happens to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The call reaches the service late. A client that gives up before has changed nothing.
+    DelayRequest(Duration),
+    /// The service does the work at once and the answer comes late. A client that gives up before
+    /// has changed something and does not know it.
+    DelayAnswer(Duration),
+    /// The connection closes without an answer, and the service never hears of the call.
+    Refuse,
+    /// The connection closes without an answer, after the service did the work.
+    SwallowAnswer,
+    /// `ThrottlingException`, with status 400, as tables on demand and Secrets Manager throttle.
+    /// The service never hears of the call.
+    Throttle,
+    /// The service's internal error, with status 500. The service never hears of the call.
+    ServerError,
+}
+
+/// Which calls are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Every call.
+    Any,
+    /// Every call of one service.
+    Service(Service),
+    /// Every call of one operation, such as `GetItem`.
+    Operation(String),
+}
+
+impl Target {
+    fn matches(&self, call: &Call) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Service(service) => call.service == *service,
+            Self::Operation(operation) => call.operation == *operation,
+        }
+    }
+}
+
+impl From<Service> for Target {
+    fn from(service: Service) -> Self {
+        Self::Service(service)
+    }
+}
+
+impl From<&str> for Target {
+    fn from(operation: &str) -> Self {
+        Self::Operation(operation.to_owned())
+    }
+}
+
+/// Why the proxy does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The endpoint is not the URL of a plain HTTP server.
+    #[error("cannot proxy {0:?}: the endpoint must be a URL such as http://127.0.0.1:4566")]
+    Endpoint(String),
+    /// The proxy gets no port.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+}
+
+/// The running proxy. Dropping it closes its connections and frees its port.
+#[derive(Debug)]
+pub struct FaultProxy {
+    server: LoopbackServer,
+    state: Arc<Mutex<State>>,
+}
+
+impl FaultProxy {
+    /// Listens on a free loopback port and forwards to `endpoint_url`.
+    ///
+    /// # Errors
+    /// [`StartError`] if the URL is malformed or there is no free port.
+    pub async fn start(endpoint_url: &str) -> Result<Self, StartError> {
+        let upstream = endpoint_url
+            .parse::<Uri>()
+            .ok()
+            .filter(|url| url.scheme() == Some(&Scheme::HTTP))
+            .and_then(|url| url.authority().cloned())
+            .map(Upstream::new)
+            .ok_or_else(|| StartError::Endpoint(endpoint_url.to_owned()))?;
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        let server = LoopbackServer::bind(ANY_PORT, move |request| {
+            let call = Call::from_headers(request.headers());
+            let struck = call.and_then(|call| lock(&shared).receive(call));
+            let upstream = upstream.clone();
+            async move {
+                match struck {
+                    None => forward(&upstream, request).await,
+                    Some((service, fault)) => strike(service, fault, &upstream, request).await,
+                }
+            }
+        })
+        .await?;
+        Ok(Self { server, state })
+    }
+
+    /// The URL for `AWS_ENDPOINT_URL` of the code under test.
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
+    /// Strikes every call of `target` with `fault` until the guard is dropped. Of several faults
+    /// that match a call, the newest strikes.
+    #[must_use = "dropping the guard lifts the fault"]
+    pub fn inject(&self, target: impl Into<Target>, fault: Fault) -> FaultGuard {
+        self.inject_times(usize::MAX, target, fault)
+    }
+
+    /// Like [`inject`](Self::inject), but for the next `times` calls of `target` only.
+    #[must_use = "dropping the guard lifts the fault"]
+    pub fn inject_times(
+        &self,
+        times: usize,
+        target: impl Into<Target>,
+        fault: Fault,
+    ) -> FaultGuard {
+        let hits = Arc::new(AtomicUsize::new(0));
+        let target = target.into();
+        let injected = Injected { target, fault, remaining: times, hits: Arc::clone(&hits) };
+        lock(&self.state).injected.push(injected);
+        FaultGuard { state: Arc::clone(&self.state), hits }
+    }
+
+    /// How many calls of `target` were received: retries of the SDK and struck calls included.
+    pub fn count(&self, target: impl Into<Target>) -> usize {
+        let target = target.into();
+        let state = lock(&self.state);
+        state.received.iter().filter(|(call, _)| target.matches(call)).map(|(_, count)| count).sum()
+    }
+
+    /// How often each call was received.
+    pub fn calls(&self) -> BTreeMap<Call, usize> {
+        lock(&self.state).received.clone()
+    }
+
+    /// Forgets the calls received so far. Faults stay.
+    pub fn reset_counts(&self) {
+        lock(&self.state).received.clear();
+    }
+}
+
+/// Lifts its fault when it is dropped. A call already struck keeps its fate.
+#[derive(Debug)]
+pub struct FaultGuard {
+    state: Arc<Mutex<State>>,
+    /// Shared with the fault, which it also identifies.
+    hits: Arc<AtomicUsize>,
+}
+
+impl FaultGuard {
+    /// How many calls the fault has struck.
+    pub fn hits(&self) -> usize {
+        self.hits.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for FaultGuard {
+    fn drop(&mut self) {
+        lock(&self.state).injected.retain(|fault| !Arc::ptr_eq(&fault.hits, &self.hits));
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    received: BTreeMap<Call, usize>,
+    /// The oldest first.
+    injected: Vec<Injected>,
+}
+
+#[derive(Debug)]
+struct Injected {
+    target: Target,
+    fault: Fault,
+    remaining: usize,
+    hits: Arc<AtomicUsize>,
+}
+
+impl State {
+    /// Counts `call` and decides which fault strikes it.
+    fn receive(&mut self, call: Call) -> Option<(Service, Fault)> {
+        let struck = self
+            .injected
+            .iter_mut()
+            .rev()
+            .find(|fault| fault.remaining > 0 && fault.target.matches(&call))
+            .map(|fault| {
+                fault.remaining -= 1;
+                fault.hits.fetch_add(1, Ordering::Relaxed);
+                (call.service, fault.fault)
+            });
+        *self.received.entry(call).or_default() += 1;
+        struck
+    }
+}
+
+/// A test that panics with the lock held has failed already; the others go on.
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// `None` closes the connection: what a client sees of a service that is gone.
+async fn forward(upstream: &Upstream, request: Request<Incoming>) -> Option<Answer> {
+    upstream
+        .forward(request)
+        .await
+        .inspect_err(|error| tracing::warn!(%error, "the proxied endpoint does not answer"))
+        .ok()
+}
+
+async fn strike(
+    service: Service,
+    fault: Fault,
+    upstream: &Upstream,
+    request: Request<Incoming>,
+) -> Option<Answer> {
+    let (status, code, message) = match fault {
+        Fault::DelayRequest(delay) => {
+            sleep(delay).await;
+            return forward(upstream, request).await;
+        }
+        Fault::DelayAnswer(delay) => {
+            let answer = forward(upstream, request).await;
+            sleep(delay).await;
+            return answer;
+        }
+        Fault::Refuse => return None,
+        Fault::SwallowAnswer => {
+            // The whole answer: by then the service is done for certain.
+            drop(forward(upstream, request).await?.into_body().collect().await);
+            return None;
+        }
+        Fault::Throttle => (StatusCode::BAD_REQUEST, "ThrottlingException", "Rate exceeded"),
+        Fault::ServerError => {
+            let code = match service {
+                Service::DynamoDb | Service::DynamoDbStreams => "InternalServerError",
+                Service::SecretsManager => "InternalServiceError",
+            };
+            (StatusCode::INTERNAL_SERVER_ERROR, code, "Internal error, injected by a test")
+        }
+    };
+    // A request left unread would cost the client its connection, which a service does not do.
+    drop(request.into_body().collect().await);
+    Some(service.error(status, code, message))
+}
