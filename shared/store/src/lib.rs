@@ -1,1 +1,53 @@
-//! DynamoDB items of minigate: typed keys and one file per entity.
+//! The items of minigate in DynamoDB: typed keys, and one file per entity.
+//!
+//! Only this crate builds DynamoDB requests for the product's data. Every write is one atomic call
+//! with a condition, so a call that fails half way leaves nothing behind; and every write that may
+//! be repeated recognises its own earlier attempt, so the SDK may retry it after a lost answer.
+//! [`Store::revoke_session`] and [`Store::revoke_all_sessions`] cannot, and switch the retry off.
+
+mod account;
+mod call;
+mod error;
+mod keys;
+mod profile;
+mod schema;
+mod session;
+
+use aws_sdk_dynamodb::Client;
+
+pub use account::Account;
+pub use error::StoreError;
+pub use keys::Tables;
+pub use profile::ChangeProfile;
+pub use schema::create_missing_tables;
+pub use session::{AlreadyUsed, OneTimeUse, OpenSession, OpenedSession, Revocation, Rotated};
+
+/// The product's data. Cloning is cheap: clones share one client and its connections.
+#[derive(Clone, Debug)]
+pub struct Store {
+    client: Client,
+    tables: Tables,
+}
+
+impl Store {
+    /// A store on these tables. Makes no call.
+    pub fn new(client: Client, tables: Tables) -> Self {
+        Self { client, tables }
+    }
+
+    /// Asks for an item that does not exist: the cheapest question that only a working table
+    /// answers, and one that every function may ask.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.client
+            .get_item()
+            .table_name(&self.tables.main)
+            .set_key(Some(keys::PROBE.into_attributes()))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| call::failed("GetItem", error))
+    }
+}

@@ -1,0 +1,72 @@
+//! Every key of every table, in one place.
+//!
+//! | table | item | partition key | sort key |
+//! |---|---|---|---|
+//! | `Main` | profile of a user | `USER#<user id>` | `ACCOUNT#PROFILE` |
+//! | `Main` | sessions of a user | `USER#<user id>` | `ACCOUNT#SESSIONS` |
+//! | `Volatile` | init data used up (one-time use) | `REPLAY#<hash>` | – |
+//!
+//! The two items of an account share a prefix, so that one query reads both.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use minigate_domain::UserId;
+
+use crate::call::string;
+
+/// The names of the tables of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tables {
+    /// Users, sessions and everything else that must not be lost.
+    pub main: String,
+    /// What may be lost at the cost of some work: replay guards, caches, limits.
+    pub volatile: String,
+    /// Who did what; append-only.
+    pub audit: String,
+}
+
+pub(crate) const PARTITION_KEY: &str = "PK";
+pub(crate) const SORT_KEY: &str = "SK";
+/// The attribute with the time, in Unix seconds, after which DynamoDB deletes an item.
+pub(crate) const TIME_TO_LIVE: &str = "ttl";
+
+/// The sort keys of a user's account.
+pub(crate) const ACCOUNT_PREFIX: &str = "ACCOUNT#";
+pub(crate) const PROFILE: &str = "ACCOUNT#PROFILE";
+pub(crate) const SESSIONS: &str = "ACCOUNT#SESSIONS";
+
+/// The key of an item in `Main`.
+pub(crate) struct MainKey<P = String> {
+    pub(crate) partition: P,
+    pub(crate) sort: &'static str,
+}
+
+/// The key that [`crate::Store::probe`] asks for; no item has it.
+pub(crate) const PROBE: MainKey<&str> = MainKey { partition: "PROBE", sort: "PROBE" };
+
+impl<P: Into<String>> MainKey<P> {
+    pub(crate) fn into_attributes(self) -> HashMap<String, AttributeValue> {
+        [(PARTITION_KEY, string(self.partition)), (SORT_KEY, string(self.sort))]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into()
+    }
+}
+
+/// The partition of everything that belongs to one user.
+pub(crate) fn user(user_id: UserId) -> String {
+    format!("USER#{user_id}")
+}
+
+pub(crate) fn profile(user_id: UserId) -> MainKey {
+    MainKey { partition: user(user_id), sort: PROFILE }
+}
+
+pub(crate) fn sessions(user_id: UserId) -> MainKey {
+    MainKey { partition: user(user_id), sort: SESSIONS }
+}
+
+/// The guard in `Volatile` of init data that was exchanged for a session.
+pub(crate) fn replay_guard(hash: &str) -> String {
+    format!("REPLAY#{hash}")
+}

@@ -1,0 +1,162 @@
+//! The profile item of a user.
+
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use minigate_domain::{
+    DisplayName, Language, Notifications, Profile, ProfileChange, Timestamp, UserId,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Store, StoreError,
+    call::{Item, decoded, encoded, failed, image_at_failure, number},
+    keys,
+};
+
+const ENTITY: &str = "profile";
+
+#[derive(Serialize, Deserialize)]
+struct ProfileItem {
+    user_id: UserId,
+    display_name: DisplayName,
+    language: Language,
+    notifications: Notifications,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    version: u64,
+}
+
+/// What became of a change of a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangeProfile {
+    /// The profile, changed.
+    Changed(Profile),
+    /// Somebody else changed the profile since the version that the caller knows.
+    Stale(Profile),
+    /// There is no such user.
+    NoProfile,
+}
+
+impl Store {
+    /// Reads a user's profile: one consistent read.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Refused`] or [`StoreError::Corrupt`].
+    pub async fn profile(&self, user_id: UserId) -> Result<Option<Profile>, StoreError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.tables.main)
+            .set_key(Some(keys::profile(user_id).into_attributes()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| failed("GetItem", error))?;
+        output.item.map(decode_profile).transpose()
+    }
+
+    /// Changes the named fields of a profile in one conditional write. With `known_version`, only
+    /// if the profile still has that version.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Refused`] or [`StoreError::Corrupt`].
+    pub async fn change_profile(
+        &self,
+        user_id: UserId,
+        change: &ProfileChange,
+        known_version: Option<u64>,
+        now: Timestamp,
+    ) -> Result<ChangeProfile, StoreError> {
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.tables.main)
+            .set_key(Some(keys::profile(user_id).into_attributes()))
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":one", number(1_u64))
+            .expression_attribute_values(":now", number(now.unix_millis()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let mut assignments = vec!["updated_at = :now", "#version = #version + :one"];
+        if let Some(name) = &change.display_name {
+            assignments.push("display_name = :name");
+            update = update.expression_attribute_values(":name", encoded(ENTITY, name)?);
+        }
+        if let Some(language) = &change.language {
+            assignments.push("#language = :language");
+            update = update
+                .expression_attribute_names("#language", "language")
+                .expression_attribute_values(":language", encoded(ENTITY, language)?);
+        }
+        if let Some(choice) = change.notifications {
+            assignments.push("notifications = :choice");
+            update = update.expression_attribute_values(":choice", encoded(ENTITY, &choice)?);
+        }
+        update = match known_version {
+            Some(version) => update
+                .condition_expression("#version = :known")
+                .expression_attribute_values(":known", number(version)),
+            None => update.condition_expression("attribute_exists(#version)"),
+        };
+        let updated =
+            update.update_expression(format!("SET {}", assignments.join(", "))).send().await;
+        match updated {
+            Ok(output) => {
+                decode_profile(output.attributes.unwrap_or_default()).map(ChangeProfile::Changed)
+            }
+            Err(error) => {
+                let found = image_at_failure(error)?.map(decode_profile).transpose()?;
+                Ok(explain_failed_change(found, change, known_version))
+            }
+        }
+    }
+}
+
+/// A change that stands already, as the very next version, is this change: its answer was lost.
+fn explain_failed_change(
+    found: Option<Profile>,
+    change: &ProfileChange,
+    known_version: Option<u64>,
+) -> ChangeProfile {
+    match found {
+        None => ChangeProfile::NoProfile,
+        Some(profile) => {
+            let is_next = known_version.is_some_and(|known| profile.version == known + 1);
+            if is_next && change.is_made_in(&profile) {
+                ChangeProfile::Changed(profile)
+            } else {
+                ChangeProfile::Stale(profile)
+            }
+        }
+    }
+}
+
+pub(crate) fn encode_profile(profile: &Profile) -> Result<Item, StoreError> {
+    let Profile { user_id, display_name, language, notifications, created_at, updated_at, version } =
+        profile.clone();
+    let item = ProfileItem {
+        user_id,
+        display_name,
+        language,
+        notifications,
+        created_at,
+        updated_at,
+        version,
+    };
+    let mut attributes: Item = serde_dynamo::to_item(item)
+        .map_err(|source| StoreError::Corrupt { entity: ENTITY, source })?;
+    attributes.extend(keys::profile(user_id).into_attributes());
+    Ok(attributes)
+}
+
+pub(crate) fn decode_profile(item: Item) -> Result<Profile, StoreError> {
+    let ProfileItem {
+        user_id,
+        display_name,
+        language,
+        notifications,
+        created_at,
+        updated_at,
+        version,
+    } = decoded(ENTITY, item)?;
+    Ok(Profile { user_id, display_name, language, notifications, created_at, updated_at, version })
+}
