@@ -1,1 +1,36 @@
-//! What makes a router a Lambda function.
+//! What makes a router a Lambda function: configuration, AWS clients, secrets, tokens, the layers
+//! around every route, the extractors of every handler, problems, logs and metrics.
+//!
+//! A function is a [`Router`] of routes whose state is a [`Platform`], and [`run`] is its `main`.
+//! The same router runs under Lambda, under `cargo dev` and in tests: [`layers::around`] puts the
+//! same layers around it everywhere.
+//!
+//! This crate knows HTTP and AWS, and none of the product's routes.
+
+pub mod auth;
+pub mod aws;
+mod background;
+mod config;
+pub mod extract;
+pub mod layers;
+mod metrics;
+mod platform;
+mod problem;
+pub mod secrets;
+mod serve;
+mod system;
+mod telemetry;
+pub mod tokens;
+
+pub use background::Background;
+pub use config::{Config, ConfigError, environment};
+pub use metrics::{Metric, Metrics};
+pub use minigate_domain::Clock;
+pub use platform::{Parts, Platform};
+pub use problem::{Code, FieldError, Problem, ProblemDocument};
+pub use serve::run;
+pub use system::{SystemClock, SystemEntropy};
+pub use telemetry::{ours as our_logs, start as start_logs};
+
+/// The routes of a function, with their part of the API reference.
+pub type Router = utoipa_axum::router::OpenApiRouter<Platform>;

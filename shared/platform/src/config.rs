@@ -1,0 +1,371 @@
+//! The configuration of a deployment: read once, at start, from the environment.
+//!
+//! This is the only module of the project that reads environment variables. Every fault is
+//! collected, so that one failed start names all that must be mended.
+//!
+//! | variable | meaning | default |
+//! |---|---|---|
+//! | `MINIGATE_TABLE_MAIN`, `MINIGATE_TABLE_VOLATILE`, `MINIGATE_TABLE_AUDIT` | names of the DynamoDB tables | required |
+//! | `MINIGATE_BOT_SECRETS` | names or ARNs of the bots' secrets, separated by commas; 1 to 20 | required |
+//! | `MINIGATE_SIGNING_SECRET` | name or ARN of the secret with the key that signs tokens | required |
+//! | `MINIGATE_ISSUER` | `iss` of the tokens | `minigate` |
+//! | `MINIGATE_ALLOWED_ORIGINS` | origins of the Mini App, separated by commas | none |
+//! | `MINIGATE_ADMINS` | Telegram user ids of the administrators, separated by commas | none |
+//! | `MINIGATE_SESSIONS_PER_USER` | sessions a user may have at once, 1 to 50 | 5 |
+//! | `MINIGATE_ACCESS_TOKEN_SECONDS` | life of an access token, 30 to 3,600 | 300 |
+//! | `MINIGATE_REFRESH_TOKEN_SECONDS` | life of a refresh token, 300 to 31,536,000 | 2,592,000 (30 days) |
+//! | `MINIGATE_INIT_DATA_SECONDS` | age up to which init data is taken, 60 to 604,800 | 86,400 (a day) |
+//! | `MINIGATE_INIT_DATA_ONE_TIME_USE` | `true`: init data is exchanged once, and taken nowhere else | `false` |
+//! | `MINIGATE_ADDRESS_LIMIT_PER_MINUTE` | requests of one address an instance lets through, 1 to 1,000,000 | 600 |
+//! | `MINIGATE_REQUEST_SECONDS` | the most time a request may take, 1 to 29 | 10 |
+//! | `MINIGATE_LOG_LEVEL` | `error`, `warn`, `info`, `debug` | `info` |
+//!
+//! Lambda's own `AWS_LAMBDA_FUNCTION_NAME` and `AWS_LAMBDA_FUNCTION_VERSION` are shown by
+//! `GET /health`. The AWS SDK reads its own variables, `AWS_ENDPOINT_URL` among them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
+
+use axum::http::{HeaderValue, Uri};
+use minigate_domain::UserId;
+use minigate_store::Tables;
+use thiserror::Error;
+use tracing::level_filters::LevelFilter;
+
+const PREFIX: &str = "MINIGATE_";
+
+/// What a deployment sets.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The names of the tables.
+    pub tables: Tables,
+    /// The ids of the bots' secrets.
+    pub bot_secrets: Vec<String>,
+    /// The id of the secret with the signing key.
+    pub signing_secret: String,
+    /// The `iss` of the tokens.
+    pub issuer: String,
+    /// The origins that a browser may call from.
+    pub allowed_origins: Vec<HeaderValue>,
+    /// Who may call the administrators' routes.
+    pub admins: BTreeSet<UserId>,
+    /// How many sessions a user may have at once.
+    pub sessions_per_user: usize,
+    /// How long an access token lasts.
+    pub access_token_lifetime: Duration,
+    /// How long a refresh token lasts.
+    pub refresh_token_lifetime: Duration,
+    /// Up to which age init data is taken.
+    pub init_data_max_age: Duration,
+    /// Whether init data is exchanged only once, and taken nowhere else.
+    pub init_data_one_time_use: bool,
+    /// How many requests of one address an instance lets through in a minute.
+    pub address_limit_per_minute: u32,
+    /// The most time that a request may take.
+    pub request_timeout: Duration,
+    /// What is logged.
+    pub log_level: LevelFilter,
+    /// The name of the function, as Lambda has it.
+    pub function_name: String,
+    /// The version of the function, as Lambda has it.
+    pub function_version: String,
+}
+
+/// Everything that is wrong with the environment.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub struct ConfigError {
+    faults: Vec<Fault>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Fault {
+    variable: String,
+    problem: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.faults.len();
+        write!(
+            formatter,
+            "the environment has {count} fault{}:",
+            if count == 1 { "" } else { "s" }
+        )?;
+        for Fault { variable, problem } in &self.faults {
+            write!(formatter, " {variable} {problem};")?;
+        }
+        write!(formatter, " see shared/platform/src/config.rs for every variable")
+    }
+}
+
+impl Config {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every missing, malformed or unknown variable.
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        Self::from_variables(environment())
+    }
+
+    /// Reads these variables; those of others are passed over.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every missing, malformed or unknown variable.
+    pub fn from_variables(
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut reader = Reader { variables: variables.into_iter().collect(), faults: Vec::new() };
+        let config = Self {
+            tables: Tables {
+                main: reader.required("TABLE_MAIN", name),
+                volatile: reader.required("TABLE_VOLATILE", name),
+                audit: reader.required("TABLE_AUDIT", name),
+            },
+            bot_secrets: reader.required("BOT_SECRETS", secret_ids),
+            signing_secret: reader.required("SIGNING_SECRET", name),
+            issuer: reader.optional("ISSUER", "minigate", name),
+            allowed_origins: reader.optional("ALLOWED_ORIGINS", "", |text| list(text, origin)),
+            admins: reader.optional("ADMINS", "", |text| list(text, user_id)),
+            sessions_per_user: reader.optional("SESSIONS_PER_USER", "5", |text| {
+                whole_number(text, 1, 50)
+                    .map(|number| usize::try_from(number).unwrap_or(usize::MAX))
+            }),
+            access_token_lifetime: reader.seconds("ACCESS_TOKEN_SECONDS", "300", 30, 3_600),
+            refresh_token_lifetime: reader.seconds(
+                "REFRESH_TOKEN_SECONDS",
+                "2592000",
+                300,
+                31_536_000,
+            ),
+            init_data_max_age: reader.seconds("INIT_DATA_SECONDS", "86400", 60, 604_800),
+            init_data_one_time_use: reader.optional("INIT_DATA_ONE_TIME_USE", "false", switch),
+            address_limit_per_minute: reader.optional("ADDRESS_LIMIT_PER_MINUTE", "600", |text| {
+                whole_number(text, 1, 1_000_000)
+                    .map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+            }),
+            request_timeout: reader.seconds("REQUEST_SECONDS", "10", 1, 29),
+            log_level: reader.optional("LOG_LEVEL", "info", log_level).0,
+            function_name: reader.foreign("AWS_LAMBDA_FUNCTION_NAME"),
+            function_version: reader.foreign("AWS_LAMBDA_FUNCTION_VERSION"),
+        };
+        reader.finish(config)
+    }
+}
+
+/// The process's environment. Bytes that are not UTF-8 are replaced.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
+    std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
+}
+
+/// Takes variables one by one and remembers what is wrong. A faulty variable yields a default that
+/// never gets out, because [`Reader::finish`] then returns the faults instead.
+struct Reader {
+    variables: BTreeMap<String, String>,
+    faults: Vec<Fault>,
+}
+
+impl Reader {
+    fn required<T: Default>(&mut self, name: &str, parse: impl Fn(&str) -> Parsed<T>) -> T {
+        match self.variables.remove(&format!("{PREFIX}{name}")) {
+            Some(text) => self.parse(name, &text, parse),
+            None => self.fault(name, "is missing".to_owned()),
+        }
+    }
+
+    fn optional<T: Default>(
+        &mut self,
+        name: &str,
+        default: &str,
+        parse: impl Fn(&str) -> Parsed<T>,
+    ) -> T {
+        let text = self.variables.remove(&format!("{PREFIX}{name}"));
+        self.parse(name, text.as_deref().unwrap_or(default), parse)
+    }
+
+    fn seconds(&mut self, name: &str, default: &str, least: u64, most: u64) -> Duration {
+        self.optional(name, default, |text| {
+            whole_number(text, least, most).map(Duration::from_secs)
+        })
+    }
+
+    /// A variable that somebody else defines; absent outside of Lambda.
+    fn foreign(&mut self, name: &str) -> String {
+        self.variables.remove(name).unwrap_or_default()
+    }
+
+    fn parse<T: Default>(
+        &mut self,
+        name: &str,
+        text: &str,
+        parse: impl Fn(&str) -> Parsed<T>,
+    ) -> T {
+        parse(text.trim())
+            .unwrap_or_else(|expected| self.fault(name, format!("must be {expected}")))
+    }
+
+    fn fault<T: Default>(&mut self, name: &str, problem: String) -> T {
+        self.faults.push(Fault { variable: format!("{PREFIX}{name}"), problem });
+        T::default()
+    }
+
+    fn finish(mut self, config: Config) -> Result<Config, ConfigError> {
+        // A variable of ours that nothing asked for is most likely a misspelt one, whose default
+        // would be taken in silence.
+        let unknown = self.variables.into_keys().filter(|name| name.starts_with(PREFIX));
+        let unknown = unknown.map(|variable| Fault { variable, problem: "is unknown".to_owned() });
+        self.faults.extend(unknown);
+        if self.faults.is_empty() { Ok(config) } else { Err(ConfigError { faults: self.faults }) }
+    }
+}
+
+/// A value, or what was expected instead. Values are never repeated: they may be secrets that
+/// somebody put into the wrong variable.
+type Parsed<T> = Result<T, String>;
+
+fn name(text: &str) -> Parsed<String> {
+    if text.is_empty() || text.len() > 512 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("1 to 512 printable ASCII characters without spaces".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn secret_ids(text: &str) -> Parsed<Vec<String>> {
+    const EXPECTED: &str = "1 to 20 names or ARNs of secrets, separated by commas";
+    let ids: Vec<String> = list(text, name).map_err(|_| EXPECTED.to_owned())?;
+    if (1..=20).contains(&ids.len()) { Ok(ids) } else { Err(EXPECTED.to_owned()) }
+}
+
+fn list<T, C: FromIterator<T>>(text: &str, parse: impl Fn(&str) -> Parsed<T>) -> Parsed<C> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(parse).collect()
+}
+
+fn origin(text: &str) -> Parsed<HeaderValue> {
+    const EXPECTED: &str =
+        "origins such as `https://app.example`, without a path, separated by commas";
+    let uri: Uri = text.parse().map_err(|_| EXPECTED.to_owned())?;
+    let is_origin = matches!(uri.scheme_str(), Some("https" | "http"))
+        && uri.host().is_some_and(|host| host.bytes().all(|byte| !byte.is_ascii_uppercase()))
+        && uri.path_and_query().is_none_or(|path| path == "/")
+        && !text.ends_with('/')
+        && !text.contains(['@', '*']);
+    if !is_origin {
+        return Err(EXPECTED.to_owned());
+    }
+    HeaderValue::from_str(text).map_err(|_| EXPECTED.to_owned())
+}
+
+fn user_id(text: &str) -> Parsed<UserId> {
+    text.parse().map_err(|_| "Telegram user ids, separated by commas".to_owned())
+}
+
+fn switch(text: &str) -> Parsed<bool> {
+    text.parse().map_err(|_| "`true` or `false`".to_owned())
+}
+
+fn whole_number(text: &str, least: u64, most: u64) -> Parsed<u64> {
+    match text.parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => Err(format!("a whole number from {least} to {most}")),
+    }
+}
+
+struct Level(LevelFilter);
+
+impl Default for Level {
+    fn default() -> Self {
+        Self(LevelFilter::INFO)
+    }
+}
+
+fn log_level(text: &str) -> Parsed<Level> {
+    match text {
+        "error" => Ok(Level(LevelFilter::ERROR)),
+        "warn" => Ok(Level(LevelFilter::WARN)),
+        "info" => Ok(Level(LevelFilter::INFO)),
+        "debug" => Ok(Level(LevelFilter::DEBUG)),
+        _ => Err("`error`, `warn`, `info` or `debug`".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &[(&str, &str)] = &[
+        ("MINIGATE_TABLE_MAIN", "main"),
+        ("MINIGATE_TABLE_VOLATILE", "volatile"),
+        ("MINIGATE_TABLE_AUDIT", "audit"),
+        ("MINIGATE_BOT_SECRETS", "bots/a, bots/b"),
+        ("MINIGATE_SIGNING_SECRET", "signing"),
+    ];
+
+    fn read(more: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let variables = GOOD.iter().chain(more);
+        Config::from_variables(variables.map(|(name, value)| (name.to_string(), value.to_string())))
+    }
+
+    #[test]
+    fn what_is_required_is_enough() {
+        let config = read(&[("HOME", "/root")]).unwrap();
+        assert_eq!(config.bot_secrets, ["bots/a", "bots/b"]);
+        assert_eq!(config.access_token_lifetime, Duration::from_secs(300));
+        assert!(config.allowed_origins.is_empty());
+    }
+
+    #[test]
+    fn every_fault_is_named_in_one_message() {
+        let error = Config::from_variables(
+            [
+                ("MINIGATE_TABLE_MAIN", "main"),
+                ("MINIGATE_BOT_SECRETS", " , "),
+                ("MINIGATE_ACCESS_TOKEN_SECONDS", "5"),
+                ("MINIGATE_ALLOWED_ORIGINS", "https://app.example/path"),
+                ("MINIGATE_TABEL_AUDIT", "audit"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        )
+        .unwrap_err()
+        .to_string();
+        for expected in [
+            "7 faults",
+            "MINIGATE_TABLE_VOLATILE is missing",
+            "MINIGATE_TABLE_AUDIT is missing",
+            "MINIGATE_SIGNING_SECRET is missing",
+            "MINIGATE_BOT_SECRETS must be",
+            "MINIGATE_ACCESS_TOKEN_SECONDS must be",
+            "MINIGATE_ALLOWED_ORIGINS must be",
+            "MINIGATE_TABEL_AUDIT is unknown",
+        ] {
+            assert!(error.contains(expected), "{expected:?} is not in {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_in_the_wrong_place_is_not_repeated() {
+        let error = read(&[("MINIGATE_ADMINS", "123:SECRET")]).unwrap_err().to_string();
+        assert!(!error.contains("SECRET"), "{error}");
+    }
+
+    #[test]
+    fn origins_are_exact() {
+        for good in ["https://app.example", "http://localhost:5173"] {
+            assert!(origin(good).is_ok(), "{good} was refused");
+        }
+        for bad in [
+            "app.example",
+            "https://app.example/",
+            "https://*.example",
+            "*",
+            "null",
+            "https://a@b.example",
+            "https://App.example",
+            "https://a.example?x",
+        ] {
+            assert!(origin(bad).is_err(), "{bad} was taken");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Where a request comes from.
+
+use std::{convert::Infallible, net::IpAddr};
+
+use axum::{
+    extract::FromRequestParts,
+    http::{Extensions, header, request::Parts},
+};
+use lambda_http::{RequestExt, request::RequestContext};
+use minigate_domain::Origin;
+
+/// The network address of the client, from API Gateway, or from whoever accepted the connection and
+/// put this among the request's extensions. Never from a header: any client can write
+/// `X-Forwarded-For`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClientAddress(pub Option<IpAddr>);
+
+impl ClientAddress {
+    /// The address of the client behind a request with these extensions.
+    pub fn of(extensions: &Extensions) -> Self {
+        let from_gateway = match extensions.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => context.identity.source_ip.as_deref(),
+            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
+            _ => None,
+        };
+        let from_connection = || extensions.get::<Self>().and_then(|address| address.0);
+        let address = from_gateway.and_then(|text| text.parse().ok()).or_else(from_connection);
+        Self(address.map(|address: IpAddr| address.to_canonical()))
+    }
+}
+
+/// Device and address of the client, as a user sees them in the list of their sessions.
+#[derive(Clone, Debug)]
+pub struct ClientOrigin(pub Origin);
+
+impl<S: Send + Sync> FromRequestParts<S> for ClientOrigin {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let ClientAddress(address) = ClientAddress::of(&parts.extensions);
+        let address = address.map(|address| address.to_string()).unwrap_or_default();
+        Ok(Self(Origin::new(agent.unwrap_or_default(), address)))
+    }
+}

@@ -1,0 +1,12 @@
+//! What a handler takes from a request besides the user: each refusal is a problem that names the
+//! field.
+
+mod client;
+mod headers;
+mod json;
+mod path;
+
+pub use client::{ClientAddress, ClientOrigin};
+pub use headers::{IdempotencyKey, IfMatch};
+pub use json::{Json, OptionalJson};
+pub use path::Path;

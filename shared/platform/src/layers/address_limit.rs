@@ -1,0 +1,131 @@
+//! A limit per client address, in memory, before anything is verified or read.
+//!
+//! It holds per instance and is meant to be generous: it keeps one address from keeping an instance
+//! busy. Exact limits per user and route are distributed and come after authentication.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    num::NonZeroU32,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use governor::{Quota, RateLimiter, middleware::NoOpMiddleware, state::keyed::HashMapStateStore};
+use minigate_domain::Clock;
+use serde_json::json;
+
+use crate::{Code, Platform, Problem, extract::ClientAddress, system::GovernorClock};
+
+/// How many addresses are remembered before the idle ones are dropped. An entry has about 50 bytes.
+const MAX_ADDRESSES: usize = 10_000;
+
+type Limiter =
+    RateLimiter<IpAddr, HashMapStateStore<IpAddr>, GovernorClock, NoOpMiddleware<Duration>>;
+
+/// The limit and the addresses it remembers.
+pub struct AddressLimit {
+    limiter: Limiter,
+    clock: GovernorClock,
+}
+
+impl AddressLimit {
+    /// Lets each address make `per_minute` requests in a minute, all at once if it likes. Zero is
+    /// taken as one.
+    pub(crate) fn new(per_minute: u32, clock: Arc<dyn Clock>) -> Self {
+        let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
+        let clock = GovernorClock::new(clock);
+        Self { limiter: RateLimiter::hashmap_with_clock(quota, clock.clone()), clock }
+    }
+
+    /// Counts a request of `address`.
+    ///
+    /// # Errors
+    /// How long the address has to wait.
+    fn check(&self, address: IpAddr) -> Result<(), Duration> {
+        if self.limiter.len() >= MAX_ADDRESSES {
+            self.limiter.retain_recent();
+            self.limiter.shrink_to_fit();
+        }
+        self.limiter
+            .check_key(&bucket(address))
+            .map_err(|denied| denied.wait_time_from(governor::clock::Clock::now(&self.clock)))
+    }
+}
+
+/// A household or a server is given a whole /64 of IPv6, so that is what counts as one address.
+fn bucket(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
+}
+
+/// The layer. A request of which no address is known shares one bucket with all others of the kind.
+pub(super) async fn enforce(
+    State(platform): State<Platform>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let ClientAddress(address) = ClientAddress::of(request.extensions());
+    let address = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    match platform.address_limit.check(address) {
+        Ok(()) => Ok(next.run(request).await),
+        Err(wait) => Err(Problem::new(Code::RateLimited)
+            .member("violated-policies", json!(["address"]))
+            .retry_after(wait)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use minigate_testkit::FakeClock;
+
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_wait_is_exact_and_follows_the_wall_clock() {
+        let clock = FakeClock::default();
+        let limit = AddressLimit::new(60, Arc::new(clock.clone()));
+        let client = address("192.0.2.1");
+        assert!((0..60).all(|_| limit.check(client).is_ok()));
+        assert_eq!(limit.check(client), Err(Duration::from_secs(1)));
+        clock.advance(Duration::from_millis(999));
+        assert_eq!(limit.check(client), Err(Duration::from_millis(1)));
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(limit.check(client), Ok(()));
+        assert_eq!(limit.check(address("192.0.2.2")), Ok(()), "others are not touched");
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let limit = AddressLimit::new(1, Arc::new(FakeClock::default()));
+        assert!(limit.check(address("2001:db8:1:2::1")).is_ok());
+        assert!(limit.check(address("2001:db8:1:2:ffff::1")).is_err());
+        assert!(limit.check(address("2001:db8:1:3::1")).is_ok());
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let clock = FakeClock::default();
+        let limit = AddressLimit::new(1_000, Arc::new(clock.clone()));
+        for round in 0..3_u32 {
+            for number in 0..10_000_u32 {
+                let _ = limit.check(Ipv4Addr::from_bits(round << 16 | number).into());
+            }
+            clock.advance(Duration::from_secs(120));
+        }
+        assert!(limit.limiter.len() <= 10_001, "{} addresses are kept", limit.limiter.len());
+    }
+}

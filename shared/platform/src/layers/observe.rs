@@ -1,0 +1,112 @@
+//! The outermost layer: names the request, writes problems out, and logs.
+//!
+//! A request has one line in the log (more if it fails), with its id, route, status, duration and
+//! whether it was the first of its instance. The route is the template, `/v1/sessions/{id}`, and
+//! neither a user nor an address is in it.
+
+use std::time::Instant;
+
+use axum::{
+    body::Body,
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use lambda_http::{RequestExt, request::RequestContext};
+use tracing::Instrument;
+
+use crate::{Code, Platform, Problem};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of a request: API Gateway's, or a random one. A client cannot choose it, so it is safe to
+/// log and unique.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(pub String);
+
+impl RequestId {
+    fn of(request: &Request, platform: &Platform) -> Self {
+        let from_gateway = match request.extensions().request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => context.request_id.clone(),
+            Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+            _ => None,
+        };
+        Self(from_gateway.unwrap_or_else(|| {
+            let mut bytes = [0; 16];
+            platform.entropy.fill(&mut bytes);
+            format!("{:032x}", u128::from_be_bytes(bytes))
+        }))
+    }
+}
+
+pub(super) async fn observe(
+    State(platform): State<Platform>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let id = RequestId::of(&request, &platform);
+    let started = Instant::now();
+    let is_cold = platform.take_cold_start();
+    let method = request.method().clone();
+    let route =
+        request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
+    request.extensions_mut().insert(id.clone());
+    let span = tracing::info_span!("request", request_id = id.0);
+    async {
+        let mut response = with_problem(next.run(request).await, &id);
+        if let Ok(value) = HeaderValue::from_str(&id.0) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        tracing::info!(
+            method = method.as_str(),
+            route,
+            status = response.status().as_u16(),
+            code = response.extensions().get::<Problem>().map(|problem| problem.code().as_str()),
+            duration_ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+            cold_start = is_cold,
+            "request"
+        );
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// Gives a response that is a problem its body, and logs what the client is not told.
+fn with_problem(response: Response, id: &RequestId) -> Response {
+    let problem = match response.extensions().get::<Problem>() {
+        Some(problem) => problem.clone(),
+        None if response.status().is_client_error() || response.status().is_server_error() => {
+            foreign_problem(response.status())
+        }
+        None => return response,
+    };
+    let status = problem.code().status();
+    let causes = problem.causes();
+    if status == StatusCode::INTERNAL_SERVER_ERROR {
+        tracing::error!(code = problem.code().as_str(), causes, "failed");
+    } else if let Some(causes) = causes {
+        tracing::warn!(code = problem.code().as_str(), causes, "refused");
+    }
+    let mut headers = response.headers().clone();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    let mut written = (status, Body::from(problem.to_json(&id.0))).into_response();
+    *written.headers_mut() = headers;
+    written.extensions_mut().insert(problem);
+    written
+}
+
+/// A refusal by a library of ours that does not know problems. All known ones have been given one
+/// of their own, so this is a net below them.
+fn foreign_problem(status: StatusCode) -> Problem {
+    Problem::new(match status {
+        StatusCode::NOT_FOUND => Code::RouteNotFound,
+        StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
+        StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
+        status if status.is_client_error() => Code::BodyMalformed,
+        _ => Code::InternalError,
+    })
+}

@@ -1,0 +1,113 @@
+//! The state that every handler shares.
+
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use aws_config::SdkConfig;
+use minigate_domain::{Clock, Entropy, Timestamp};
+use minigate_store::Store;
+
+use crate::{
+    Background, Config, Metrics, SystemClock, SystemEntropy, aws,
+    layers::AddressLimit,
+    secrets::{Bots, SecretsManager, SigningSecret, Surroundings},
+};
+
+/// How long a start waits for the secrets. A Secrets Manager that is down must not keep a function
+/// from starting: it then answers with 503 until the secrets come.
+const WARM_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The shared state of a process: made once, at start. Cloning is cheap.
+#[derive(Clone)]
+pub struct Platform(Arc<Parts>);
+
+/// What a [`Platform`] consists of.
+pub struct Parts {
+    /// What the deployment sets.
+    pub config: Config,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub entropy: Arc<dyn Entropy>,
+    /// The product's data.
+    pub store: Store,
+    /// Who may have signed init data.
+    pub bots: Bots,
+    /// What signs tokens.
+    pub signing: SigningSecret,
+    /// The limit per client address.
+    pub address_limit: AddressLimit,
+    /// Where events are counted.
+    pub metrics: Metrics,
+    /// Work that requests leave running.
+    pub background: Background,
+    is_cold: AtomicBool,
+}
+
+impl Deref for Platform {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Platform {
+    /// The platform on AWS as the environment describes it: region, credentials, endpoint.
+    pub async fn from_environment(config: Config) -> Self {
+        let aws = aws::configuration_from_environment().await;
+        Self::new(config, &aws, Arc::new(SystemClock), Arc::new(SystemEntropy))
+    }
+
+    /// The platform on this AWS configuration. Makes no call.
+    pub fn new(
+        config: Config,
+        aws: &SdkConfig,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        let store = Store::new(aws_sdk_dynamodb::Client::new(aws), config.tables.clone());
+        let source = SecretsManager::new(aws_sdk_secretsmanager::Client::new(aws));
+        let metrics = Metrics::new(Arc::clone(&clock), &config.function_name);
+        let background = Background::default();
+        let surroundings = Surroundings {
+            clock: Arc::clone(&clock),
+            background: background.clone(),
+            metrics: metrics.clone(),
+        };
+        Self(Arc::new(Parts {
+            bots: Bots::new(&config, &source, &surroundings),
+            signing: SigningSecret::new(&config, &source, &surroundings),
+            address_limit: AddressLimit::new(config.address_limit_per_minute, Arc::clone(&clock)),
+            config,
+            clock,
+            entropy,
+            store,
+            metrics,
+            background,
+            is_cold: AtomicBool::new(true),
+        }))
+    }
+
+    /// Fetches the secrets before the first request comes, all at once.
+    pub async fn warm(&self) {
+        let all = async { tokio::join!(self.bots.warm(), self.signing.warm()) };
+        let _ = tokio::time::timeout(WARM_TIMEOUT, all).await;
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Whether this is the first request of the process. True once.
+    pub(crate) fn take_cold_start(&self) -> bool {
+        self.is_cold.swap(false, Ordering::Relaxed)
+    }
+}

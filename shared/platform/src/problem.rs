@@ -1,0 +1,352 @@
+//! Every refusal and failure as a client sees it: RFC 9457 problem documents.
+//!
+//! A [`Problem`] is made where something is refused, rides the response as an extension, and is
+//! written out and logged once, by [`crate::layers`]. What a client is told (`detail`) and what an
+//! operator is told (`cause`) are apart: a cause never reaches a response.
+
+use std::{borrow::Cow, error::Error as StdError, sync::Arc, time::Duration};
+
+use axum::{
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use minigate_store::StoreError;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::secrets::SecretError;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident $code:literal $status:ident $title:literal,)*) => {
+        /// Why a request is refused. The codes are a contract: clients branch on them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[$doc])* #[doc = $title] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the API reference.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The code as it stands in a problem document.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// The status that goes with it.
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)* }
+            }
+
+            /// What it means, the same each time.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    AuthorizationMissing "authorization_missing" UNAUTHORIZED "The request needs credentials",
+    AuthorizationMalformed "authorization_malformed" UNAUTHORIZED "The credentials are not of the form `tma <init data>` or `Bearer <token>`",
+    // Refusals of init data carry the codes of the crate minigate-init-data.
+    TooLarge "too_large" UNAUTHORIZED "The init data is longer than 8,192 bytes or has more than 64 fields",
+    Malformed "malformed" UNAUTHORIZED "The init data is not a form-encoded query",
+    DuplicateKey "duplicate_key" UNAUTHORIZED "A field stands twice in the init data",
+    HashMissing "hash_missing" UNAUTHORIZED "The init data has no hash",
+    HashMalformed "hash_malformed" UNAUTHORIZED "The hash is not 64 lower-case hexadecimal digits",
+    HashMismatch "hash_mismatch" UNAUTHORIZED "The init data was not signed by a bot of this deployment",
+    SignatureMissing "signature_missing" UNAUTHORIZED "The init data has no signature",
+    SignatureMalformed "signature_malformed" UNAUTHORIZED "The signature is not unpadded base64url of 64 bytes",
+    SignatureInvalid "signature_invalid" UNAUTHORIZED "The signature is not Telegram's",
+    AuthDateMissing "auth_date_missing" UNAUTHORIZED "The init data has no auth_date",
+    AuthDateInvalid "auth_date_invalid" UNAUTHORIZED "The auth_date is not a Unix time",
+    Expired "expired" UNAUTHORIZED "The init data is too old",
+    FromFuture "from_future" UNAUTHORIZED "The init data is from the future",
+    UserInvalid "user_invalid" UNAUTHORIZED "The user of the init data is not a user",
+    UserMissing "user_missing" UNAUTHORIZED "The init data names no user",
+    InitDataUsed "init_data_used" UNAUTHORIZED "The init data was exchanged for a session before",
+    InitDataNotAccepted "init_data_not_accepted" UNAUTHORIZED "This deployment takes init data only in exchange for a session",
+    TokenMalformed "token_malformed" UNAUTHORIZED "The access token is not a token of this API",
+    TokenInvalid "token_invalid" UNAUTHORIZED "The access token was not signed by this deployment",
+    TokenExpired "token_expired" UNAUTHORIZED "The access token has expired",
+    RefreshTokenMalformed "refresh_token_malformed" UNAUTHORIZED "The refresh token is not a token of this API",
+    RefreshTokenInvalid "refresh_token_invalid" UNAUTHORIZED "The refresh token was not signed by this deployment",
+    RefreshTokenExpired "refresh_token_expired" UNAUTHORIZED "The refresh token has expired",
+    RefreshTokenReused "refresh_token_reused" UNAUTHORIZED "The refresh token was used before; its session has been ended",
+    SessionRevoked "session_revoked" UNAUTHORIZED "The session has ended",
+    AdminRequired "admin_required" FORBIDDEN "Only administrators may do this",
+    RouteNotFound "route_not_found" NOT_FOUND "There is nothing at this path",
+    ProfileNotFound "profile_not_found" NOT_FOUND "This user has no profile yet",
+    SessionNotFound "session_not_found" NOT_FOUND "This user has no such session",
+    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "This path does not take this method",
+    VersionMismatch "version_mismatch" PRECONDITION_FAILED "The resource has changed since the version named in If-Match",
+    BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE "The body is longer than this route takes",
+    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body must be application/json",
+    BodyMalformed "body_malformed" BAD_REQUEST "The body is not JSON",
+    BodyInvalid "body_invalid" UNPROCESSABLE_ENTITY "A field of the body is wrong",
+    HeaderInvalid "header_invalid" BAD_REQUEST "A header is wrong",
+    PathInvalid "path_invalid" BAD_REQUEST "A part of the path is wrong",
+    UnknownBot "unknown_bot" UNPROCESSABLE_ENTITY "This deployment does not serve that bot",
+    RateLimited "rate_limited" TOO_MANY_REQUESTS "Too many requests",
+    StoreUnavailable "store_unavailable" SERVICE_UNAVAILABLE "The database does not answer; try again",
+    SecretsUnavailable "secrets_unavailable" SERVICE_UNAVAILABLE "The keys cannot be fetched; try again",
+    DeadlineExceeded "deadline_exceeded" SERVICE_UNAVAILABLE "The request took too long; try again",
+    InternalError "internal_error" INTERNAL_SERVER_ERROR "An error of ours, which has been logged",
+}
+
+impl Code {
+    /// The code with this text.
+    pub fn find(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text)
+    }
+
+    /// The problem type. IANA has registered one for quotas; the others are URNs of ours, because
+    /// a type must stay the same wherever the documentation is moved to.
+    pub fn type_uri(self) -> Cow<'static, str> {
+        match self {
+            Self::RateLimited => {
+                "https://iana.org/assignments/http-problem-types#quota-exceeded".into()
+            }
+            code => format!("urn:minigate:problem:{}", code.as_str()).into(),
+        }
+    }
+}
+
+/// What is wrong with one field of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// The field: a path into the body such as `notifications`, a header's or a parameter's name.
+    pub field: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// A problem document (RFC 9457), for the API reference. [`Problem`] writes it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemDocument {
+    /// A URI that names the kind of problem.
+    pub r#type: String,
+    /// What the kind of problem means.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong with this request.
+    pub detail: String,
+    /// The id of the request, as in the header `X-Request-Id` and in the logs.
+    pub instance: String,
+    /// A stable code to branch on.
+    pub code: String,
+    /// The fields that are wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+/// A refusal or a failure on its way to the client.
+#[derive(Clone, Debug)]
+pub struct Problem(Box<Contents>);
+
+#[derive(Clone, Debug)]
+struct Contents {
+    code: Code,
+    detail: Cow<'static, str>,
+    errors: Vec<FieldError>,
+    headers: HeaderMap,
+    members: Map<String, Value>,
+    cause: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Problem {
+    /// A problem whose detail is its title.
+    pub fn new(code: Code) -> Self {
+        Self(Box::new(Contents {
+            code,
+            detail: code.title().into(),
+            errors: Vec::new(),
+            headers: HeaderMap::new(),
+            members: Map::new(),
+            cause: None,
+        }))
+    }
+
+    /// An error of ours: the client learns nothing but the request's id.
+    pub fn internal(cause: impl StdError + Send + Sync + 'static) -> Self {
+        Self::new(Code::InternalError).caused_by(cause)
+    }
+
+    /// Says what is wrong with this very request.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.0.detail = detail.into();
+        self
+    }
+
+    /// Names a field that is wrong.
+    #[must_use]
+    pub fn field(mut self, field: impl Into<String>, message: impl Into<String>) -> Self {
+        self.0.errors.push(FieldError { field: field.into(), message: message.into() });
+        self
+    }
+
+    /// Adds a header to the response.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.insert(name, value);
+        self
+    }
+
+    /// Adds a member to the document, for problem types that define one.
+    #[must_use]
+    pub fn member(mut self, name: &str, value: Value) -> Self {
+        self.0.members.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Tells the client when to try again, in whole seconds rounded up, at least one.
+    #[must_use]
+    pub fn retry_after(self, wait: Duration) -> Self {
+        let seconds = wait.as_millis().div_ceil(1000).max(1);
+        let value = HeaderValue::from_str(&seconds.to_string());
+        self.header(header::RETRY_AFTER, value.unwrap_or(HeaderValue::from_static("1")))
+    }
+
+    /// Keeps what led here for the log. It never reaches the client.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.cause = Some(Arc::new(cause));
+        self
+    }
+
+    /// Its code.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// What led to it, each cause after its effect.
+    pub(crate) fn causes(&self) -> Option<String> {
+        let mut next = self.0.cause.as_deref().map(|cause| cause as &(dyn StdError + 'static));
+        let mut causes = Vec::new();
+        while let Some(cause) = next {
+            causes.push(cause.to_string());
+            next = cause.source();
+        }
+        (!causes.is_empty()).then(|| causes.join(": "))
+    }
+
+    /// The document of this problem in the request named `instance`.
+    pub(crate) fn to_json(&self, instance: &str) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Extended<'a> {
+            #[serde(flatten)]
+            document: ProblemDocument,
+            #[serde(flatten)]
+            members: &'a Map<String, Value>,
+        }
+        let document = ProblemDocument {
+            r#type: self.0.code.type_uri().into_owned(),
+            title: self.0.code.title().to_owned(),
+            status: self.0.code.status().as_u16(),
+            detail: self.0.detail.clone().into_owned(),
+            instance: instance.to_owned(),
+            code: self.0.code.as_str().to_owned(),
+            errors: self.0.errors.clone(),
+        };
+        serde_json::to_vec(&Extended { document, members: &self.0.members }).unwrap_or_default()
+    }
+}
+
+impl IntoResponse for Problem {
+    /// The status and the headers; the body is written by [`crate::layers`], which knows the
+    /// request's id.
+    fn into_response(self) -> Response {
+        let mut response = self.0.code.status().into_response();
+        response.headers_mut().extend(self.0.headers.clone());
+        if self.0.code.status() == StatusCode::UNAUTHORIZED {
+            let schemes = HeaderValue::from_static("Bearer, tma");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, schemes);
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable { .. } | StoreError::Contended { .. } => {
+                Self::new(Code::StoreUnavailable).retry_after(Duration::from_secs(1))
+            }
+            StoreError::Refused { .. } | StoreError::Corrupt { .. } => {
+                Self::new(Code::InternalError)
+            }
+        }
+        .caused_by(error)
+    }
+}
+
+impl From<SecretError> for Problem {
+    fn from(error: SecretError) -> Self {
+        Self::new(Code::SecretsUnavailable).retry_after(Duration::from_secs(1)).caused_by(error)
+    }
+}
+
+impl From<minigate_init_data::Error> for Problem {
+    fn from(error: minigate_init_data::Error) -> Self {
+        let code = Code::find(error.code()).unwrap_or(Code::InternalError);
+        Self::new(code).field("init_data", error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_and_snake_case() {
+        let codes: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(codes.len(), Code::ALL.len());
+        let snake = |code: &str| code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        assert!(codes.iter().all(|code| snake(code)));
+    }
+
+    #[test]
+    fn a_document_has_the_members_of_the_rfc_and_ours() {
+        let problem =
+            Problem::new(Code::BodyInvalid).field("language", "a tag").member("x", 1.into());
+        let document: Value = serde_json::from_slice(&problem.to_json("r-1")).unwrap();
+        assert_eq!(
+            document,
+            serde_json::json!({
+                "type": "urn:minigate:problem:body_invalid",
+                "title": "A field of the body is wrong",
+                "status": 422,
+                "detail": "A field of the body is wrong",
+                "instance": "r-1",
+                "code": "body_invalid",
+                "errors": [{ "field": "language", "message": "a tag" }],
+                "x": 1,
+            })
+        );
+    }
+
+    #[test]
+    fn a_cause_is_for_the_log_only() {
+        let problem = Problem::internal(std::io::Error::other("the password is 1234"));
+        assert_eq!(problem.causes().as_deref(), Some("the password is 1234"));
+        assert!(!String::from_utf8(problem.to_json("r-1")).unwrap().contains("1234"));
+    }
+
+    #[test]
+    fn waits_are_whole_seconds_rounded_up() {
+        let after = |wait| {
+            let problem = Problem::new(Code::RateLimited).retry_after(wait);
+            problem.0.headers[header::RETRY_AFTER].clone()
+        };
+        assert_eq!(after(Duration::ZERO), "1");
+        assert_eq!(after(Duration::from_millis(1_001)), "2");
+    }
+}

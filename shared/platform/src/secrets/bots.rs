@@ -1,0 +1,175 @@
+//! The bots of the deployment: who may have signed init data.
+
+use std::sync::Arc;
+
+use minigate_domain::BotId;
+use minigate_init_data::{Error, InitData, Key, Verifier};
+use serde::Deserialize;
+
+use super::{CachedSecret, SecretError, SecretHealth, SecretsManager, Surroundings, Versions};
+use crate::{
+    config::Config,
+    problem::{Code, Problem},
+};
+
+/// A bot's secret: `{"bot_id": 123, "token": "123:AA…", "webhook_secret": "…"}`. What else stands
+/// in it is for others.
+#[derive(Deserialize)]
+struct BotSecret {
+    bot_id: BotId,
+    token: String,
+}
+
+/// What is kept of a bot's secret: the token itself is dropped once its key is derived.
+struct Bot {
+    id: BotId,
+    key: Key,
+}
+
+fn parse(text: &str) -> Result<Bot, &'static str> {
+    const EXPECTED: &str = "JSON as in {\"bot_id\": 123, \"token\": \"123:AA...\", \
+         \"webhook_secret\": \"...\"}, the bot_id being the digits before the token's colon";
+    let secret: BotSecret = serde_json::from_str(text).map_err(|_| EXPECTED)?;
+    let key = Key::from_bot_token(&secret.token).map_err(|_| EXPECTED)?;
+    if secret.token.split(':').next() != Some(secret.bot_id.to_string().as_str()) {
+        return Err(EXPECTED);
+    }
+    Ok(Bot { id: secret.bot_id, key })
+}
+
+/// The bots' keys. Clones share them.
+#[derive(Clone)]
+pub struct Bots {
+    secrets: Arc<[CachedSecret<Bot>]>,
+    max_age: std::time::Duration,
+}
+
+type Fetched = Result<Arc<Versions<Bot>>, SecretError>;
+
+impl Bots {
+    /// The bots that the configuration names. Makes no call.
+    pub fn new(config: &Config, source: &SecretsManager, surroundings: &Surroundings) -> Self {
+        let secret =
+            |id: &String| CachedSecret::new(id, parse, source.clone(), surroundings.clone());
+        Self {
+            secrets: config.bot_secrets.iter().map(secret).collect(),
+            max_age: config.init_data_max_age,
+        }
+    }
+
+    /// Fetches what is not there yet.
+    pub async fn warm(&self) {
+        self.fetch_all().await;
+    }
+
+    /// Fetches every bot's secret now.
+    pub async fn check(&self) -> Vec<SecretHealth> {
+        let mut health = Vec::with_capacity(self.secrets.len());
+        for secret in &*self.secrets {
+            health.push(secret.check().await);
+        }
+        health
+    }
+
+    /// Verifies init data against every version of every bot's key, or of one bot's.
+    ///
+    /// # Errors
+    /// A refusal with the code of [`minigate_init_data::Error`]; [`Code::UnknownBot`]; or
+    /// [`Code::SecretsUnavailable`] where a key that might have signed it cannot be fetched.
+    pub async fn verify(
+        &self,
+        init_data: &str,
+        only: Option<BotId>,
+        now_unix_seconds: u64,
+    ) -> Result<(InitData, BotId), Problem> {
+        let known = self.fetch_all().await;
+        match self.verify_with(&known, init_data, only, now_unix_seconds) {
+            Err(Refusal::MayBeRotated(first)) => {
+                let newer = self.fetch_newer(&known).await.ok_or(first)?;
+                self.verify_with(&newer, init_data, only, now_unix_seconds)
+                    .map_err(Refusal::into_problem)
+            }
+            outcome => outcome.map_err(Refusal::into_problem),
+        }
+    }
+
+    /// All secrets, one after the other: they are in memory but for the first time, when
+    /// [`Bots::warm`] has fetched them before a request comes.
+    async fn fetch_all(&self) -> Vec<Fetched> {
+        let mut fetched = Vec::with_capacity(self.secrets.len());
+        for secret in &*self.secrets {
+            fetched.push(secret.get().await);
+        }
+        fetched
+    }
+
+    /// The secrets again, if at least one of them has changed since `known`.
+    async fn fetch_newer(&self, known: &[Fetched]) -> Option<Vec<Fetched>> {
+        let mut newer = known.to_vec();
+        let mut has_changed = false;
+        for (secret, slot) in self.secrets.iter().zip(&mut newer) {
+            if let Ok(value) = slot
+                && let Some(fetched) = secret.newer_than(value).await
+            {
+                *slot = Ok(fetched);
+                has_changed = true;
+            }
+        }
+        has_changed.then_some(newer)
+    }
+
+    fn verify_with(
+        &self,
+        fetched: &[Fetched],
+        init_data: &str,
+        only: Option<BotId>,
+        now_unix_seconds: u64,
+    ) -> Result<(InitData, BotId), Refusal> {
+        let missing = fetched.iter().find_map(|fetched| fetched.as_ref().err());
+        let versions = fetched.iter().flatten();
+        let bots =
+            versions.flat_map(|versions| [Some(&versions.current), versions.previous.as_ref()]);
+        let bots: Vec<&Bot> =
+            bots.flatten().filter(|bot| only.is_none_or(|only| only == bot.id)).collect();
+        if bots.is_empty() {
+            return Err(Refusal::Final(match missing {
+                Some(error) => unavailable(error),
+                None => Problem::new(Code::UnknownBot)
+                    .field("bot_id", "is not a bot of this deployment"),
+            }));
+        }
+        let verifier = Verifier::new(bots.iter().map(|bot| bot.key.clone()))
+            .map_err(|error| Refusal::Final(Problem::internal(error)))?
+            .with_max_age(Some(self.max_age));
+        match verifier.verify(init_data, now_unix_seconds) {
+            Ok(init_data) => {
+                let bot = bots[init_data.key_index()].id;
+                Ok((init_data, bot))
+            }
+            Err(Error::HashMismatch) => Err(match missing {
+                // The one key that is missing may be the one that signed it.
+                Some(error) => Refusal::Final(unavailable(error)),
+                None => Refusal::MayBeRotated(Error::HashMismatch.into()),
+            }),
+            Err(error) => Err(Refusal::Final(error.into())),
+        }
+    }
+}
+
+enum Refusal {
+    /// A newer key might verify it.
+    MayBeRotated(Problem),
+    Final(Problem),
+}
+
+impl Refusal {
+    fn into_problem(self) -> Problem {
+        match self {
+            Self::MayBeRotated(problem) | Self::Final(problem) => problem,
+        }
+    }
+}
+
+fn unavailable(error: &SecretError) -> Problem {
+    Problem::from(error.clone())
+}

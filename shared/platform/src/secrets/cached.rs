@@ -1,0 +1,280 @@
+//! One secret, cached.
+//!
+//! | age of the cached value | a request |
+//! |---|---|
+//! | up to [`REFRESH_AFTER`] | takes it |
+//! | up to [`AGES_OUT_AFTER`] | takes it, and a refresh starts beside the request |
+//! | older (the instance was frozen for long) | waits for a refresh, and takes the old value if that fails |
+//! | there is none | waits for a fetch, and fails if that fails |
+//!
+//! A value that did not verify a signature may be one rotation behind, so [`CachedSecret::newer_than`]
+//! looks once before the request is refused. How often it may do so is bounded by a token bucket,
+//! not by the age of the value: a minimum age of, say, 30 s would refuse good requests for up to
+//! 30 s after every rotation, and forged requests still cost no more than the bucket holds.
+
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use governor::{
+    Quota, RateLimiter,
+    middleware::NoOpMiddleware,
+    state::{InMemoryState, NotKeyed},
+};
+use minigate_domain::{Clock, Timestamp};
+use thiserror::Error;
+
+use super::SecretsManager;
+use crate::{
+    background::Background,
+    metrics::{Metric, Metrics},
+    system::GovernorClock,
+};
+
+/// From this age on, a value is refreshed beside the next request.
+pub(super) const REFRESH_AFTER: Duration = Duration::from_secs(5 * 60);
+/// From this age on, a request waits for the refresh.
+pub(super) const AGES_OUT_AFTER: Duration = Duration::from_secs(15 * 60);
+/// After a failed fetch, the next one waits this long, so that a Secrets Manager in trouble is not
+/// asked by every request.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// Looks for a newer value that signatures may cause at once, and per minute.
+const LOOKS_AT_ONCE: NonZeroU32 = NonZeroU32::new(5).unwrap();
+const LOOKS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+/// Why there is no value. Messages name the secret and never hold a part of it.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum SecretError {
+    /// Secrets Manager has not given it out.
+    #[error("the secret {id} cannot be fetched: {reason}")]
+    Unavailable {
+        /// The secret's name or ARN.
+        id: String,
+        /// An error code, or what kind of failure it was.
+        reason: String,
+    },
+    /// It does not have the shape that it must have.
+    #[error("the secret {id} must be {expected}")]
+    Malformed {
+        /// The secret's name or ARN.
+        id: String,
+        /// The shape that it must have.
+        expected: &'static str,
+    },
+}
+
+impl SecretError {
+    pub(super) fn unavailable(id: &str, reason: &str) -> Self {
+        Self::Unavailable { id: id.to_owned(), reason: reason.to_owned() }
+    }
+
+    pub(super) fn malformed(id: &str, expected: &'static str) -> Self {
+        Self::Malformed { id: id.to_owned(), expected }
+    }
+}
+
+/// Both versions of a secret, as fetched together.
+#[derive(Debug)]
+pub struct Versions<T> {
+    /// The value labelled `AWSCURRENT`.
+    pub current: T,
+    /// The value labelled `AWSPREVIOUS`; `None` before the first rotation, or if it does not parse.
+    pub previous: Option<T>,
+}
+
+/// How a secret's text becomes a value; the error says what shape it must have.
+pub(super) type Parse<T> = fn(&str) -> Result<T, &'static str>;
+
+/// One secret of the deployment. Clones share the cached value.
+pub struct CachedSecret<T> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T> Clone for CachedSecret<T> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+struct Shared<T> {
+    id: String,
+    parse: Parse<T>,
+    source: SecretsManager,
+    clock: Arc<dyn Clock>,
+    background: Background,
+    metrics: Metrics,
+    state: Mutex<State<T>>,
+    /// Held while a fetch is under way, so that there is one at a time.
+    flight: tokio::sync::Mutex<()>,
+    looks: RateLimiter<NotKeyed, InMemoryState, GovernorClock, NoOpMiddleware<Duration>>,
+}
+
+struct State<T> {
+    value: Option<(Arc<Versions<T>>, Timestamp)>,
+    failed: Option<(SecretError, Timestamp)>,
+}
+
+impl<T: Send + Sync + 'static> CachedSecret<T> {
+    /// The secret with this name or ARN. Makes no call.
+    pub(super) fn new(
+        id: &str,
+        parse: Parse<T>,
+        source: SecretsManager,
+        surroundings: Surroundings,
+    ) -> Self {
+        let Surroundings { clock, background, metrics } = surroundings;
+        let quota = Quota::per_minute(LOOKS_PER_MINUTE).allow_burst(LOOKS_AT_ONCE);
+        Self {
+            shared: Arc::new(Shared {
+                id: id.to_owned(),
+                parse,
+                source,
+                looks: RateLimiter::direct_with_clock(
+                    quota,
+                    GovernorClock::new(Arc::clone(&clock)),
+                ),
+                clock,
+                background,
+                metrics,
+                state: Mutex::new(State { value: None, failed: None }),
+                flight: tokio::sync::Mutex::new(()),
+            }),
+        }
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    /// [`SecretError`] if there has never been a good value.
+    pub async fn get(&self) -> Result<Arc<Versions<T>>, SecretError> {
+        let Some((value, fetched_at)) = self.shared.value() else {
+            return self.shared.fetch_unless_changed(None).await;
+        };
+        let age = self.shared.clock.now().since(fetched_at);
+        if age >= AGES_OUT_AFTER {
+            return self.shared.fetch_unless_changed(Some(&value)).await.or(Ok(value));
+        }
+        if age >= REFRESH_AFTER {
+            let (shared, known) = (Arc::clone(&self.shared), Arc::clone(&value));
+            self.shared.background.start(async move {
+                // A failure has been counted and logged, and the next request tries again.
+                let _ = shared.fetch_unless_changed(Some(&known)).await;
+            });
+        }
+        Ok(value)
+    }
+
+    /// A value that was fetched after `known`, which did not verify; `None` if there is none to be
+    /// had, or if this was asked too often.
+    pub async fn newer_than(&self, known: &Arc<Versions<T>>) -> Option<Arc<Versions<T>>> {
+        let fetched =
+            self.shared.fetch_if(Some(known), |shared| shared.looks.check().is_ok()).await;
+        fetched.ok().filter(|value| !Arc::ptr_eq(value, known))
+    }
+}
+
+/// How a secret is doing.
+#[derive(Clone, Debug)]
+pub struct SecretHealth {
+    /// The secret's name or ARN.
+    pub id: String,
+    /// How long Secrets Manager took, or why there is no fresh value.
+    pub fetched_in: Result<Duration, SecretError>,
+    /// Whether requests can be served, with this value or an older one.
+    pub has_value: bool,
+}
+
+impl<T: Send + Sync + 'static> CachedSecret<T> {
+    /// Fetches the secret now, whatever its age.
+    pub(super) async fn check(&self) -> SecretHealth {
+        let started = Instant::now();
+        let known = self.shared.value().map(|(value, _)| value);
+        let fetched = self.shared.fetch_unless_changed(known.as_ref()).await;
+        SecretHealth {
+            id: self.shared.id.clone(),
+            fetched_in: fetched.map(|_| started.elapsed()),
+            has_value: self.shared.value().is_some(),
+        }
+    }
+}
+
+impl<T: Send + Sync + 'static> Shared<T> {
+    fn value(&self) -> Option<(Arc<Versions<T>>, Timestamp)> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).value.clone()
+    }
+
+    async fn fetch_unless_changed(
+        &self,
+        known: Option<&Arc<Versions<T>>>,
+    ) -> Result<Arc<Versions<T>>, SecretError> {
+        self.fetch_if(known, |_| true).await
+    }
+
+    /// Fetches, one at a time. Who had to wait finds what the one before fetched, and takes it.
+    async fn fetch_if(
+        &self,
+        known: Option<&Arc<Versions<T>>>,
+        is_allowed: impl FnOnce(&Self) -> bool,
+    ) -> Result<Arc<Versions<T>>, SecretError> {
+        let _flight = self.flight.lock().await;
+        if let Some((value, _)) = self.value()
+            && known.is_none_or(|known| !Arc::ptr_eq(known, &value))
+        {
+            return Ok(value);
+        }
+        if let Some(error) = self.recent_failure() {
+            return Err(error);
+        }
+        if !is_allowed(self) {
+            return Err(SecretError::unavailable(&self.id, "asked too often"));
+        }
+        let fetched = self.fetch().await;
+        let now = self.clock.now();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match fetched {
+            Ok(versions) => {
+                let value = Arc::new(versions);
+                *state = State { value: Some((Arc::clone(&value), now)), failed: None };
+                Ok(value)
+            }
+            Err(error) => {
+                self.metrics.count(match error {
+                    SecretError::Unavailable { .. } => Metric::SecretUnavailable,
+                    SecretError::Malformed { .. } => Metric::SecretMalformed,
+                });
+                tracing::error!(%error, has_last_good_value = state.value.is_some(), "secret not refreshed");
+                state.failed = Some((error.clone(), now));
+                Err(error)
+            }
+        }
+    }
+
+    async fn fetch(&self) -> Result<Versions<T>, SecretError> {
+        let texts = self.source.fetch(&self.id).await?;
+        let parse = |text: &str| {
+            (self.parse)(text).map_err(|expected| SecretError::malformed(&self.id, expected))
+        };
+        let current = parse(&texts.current)?;
+        // A previous version that was broken is no reason to refuse the present, mended one.
+        Ok(Versions { current, previous: texts.previous.and_then(|text| parse(&text).ok()) })
+    }
+
+    fn recent_failure(&self) -> Option<SecretError> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (error, failed_at) = state.failed.as_ref()?;
+        (self.clock.now().since(*failed_at) < PAUSE_AFTER_FAILURE).then(|| error.clone())
+    }
+}
+
+/// What a cached secret needs around it.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The clock that ages are measured with.
+    pub clock: Arc<dyn Clock>,
+    /// Where refreshes run.
+    pub background: Background,
+    /// Where failures are counted.
+    pub metrics: Metrics,
+}

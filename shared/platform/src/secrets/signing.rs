@@ -1,0 +1,72 @@
+//! The key that signs the tokens of this deployment.
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Deserialize;
+
+use super::{CachedSecret, SecretError, SecretHealth, SecretsManager, Surroundings};
+use crate::{
+    config::Config,
+    tokens::{KeyRing, SigningKey},
+};
+
+/// The secret: `{"key_id": "2026-11", "seed": "<base64url of 32 random bytes>"}`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SigningKeySecret {
+    key_id: String,
+    seed: String,
+}
+
+fn parse(text: &str) -> Result<SigningKey, &'static str> {
+    const EXPECTED: &str = "JSON as in {\"key_id\": \"2026-11\", \"seed\": \"...\"}, the key_id 1 to \
+         64 characters of A-Z a-z 0-9 - _ and the seed base64url without padding of 32 random bytes";
+    let secret: SigningKeySecret = serde_json::from_str(text).map_err(|_| EXPECTED)?;
+    let seed = URL_SAFE_NO_PAD.decode(secret.seed).map_err(|_| EXPECTED)?;
+    let seed: [u8; 32] = seed.try_into().map_err(|_| EXPECTED)?;
+    SigningKey::new(&secret.key_id, &seed).ok_or(EXPECTED)
+}
+
+/// The signing key in its two versions. Clones share them.
+#[derive(Clone)]
+pub struct SigningSecret {
+    secret: CachedSecret<SigningKey>,
+    issuer: Arc<str>,
+}
+
+impl SigningSecret {
+    /// The secret that the configuration names. Makes no call.
+    pub fn new(config: &Config, source: &SecretsManager, surroundings: &Surroundings) -> Self {
+        let id = &config.signing_secret;
+        Self {
+            secret: CachedSecret::new(id, parse, source.clone(), surroundings.clone()),
+            issuer: config.issuer.as_str().into(),
+        }
+    }
+
+    /// Fetches what is not there yet.
+    pub async fn warm(&self) {
+        // A failure has been counted and logged; the first request tries again.
+        let _ = self.secret.get().await;
+    }
+
+    /// Fetches the secret now.
+    pub async fn check(&self) -> SecretHealth {
+        self.secret.check().await
+    }
+
+    /// The keys.
+    ///
+    /// # Errors
+    /// [`SecretError`] if there has never been a good value.
+    pub async fn keys(&self) -> Result<KeyRing, SecretError> {
+        Ok(KeyRing::new(self.secret.get().await?, Arc::clone(&self.issuer)))
+    }
+
+    /// Keys fetched after `known`, which does not have the key of a token.
+    pub async fn newer_than(&self, known: &KeyRing) -> Option<KeyRing> {
+        let newer = self.secret.newer_than(known.versions()).await?;
+        Some(KeyRing::new(newer, Arc::clone(&self.issuer)))
+    }
+}

@@ -1,0 +1,70 @@
+//! The life of a function: start, serve, stop.
+
+use std::{convert::Infallible, process::ExitCode, time::Duration};
+
+use lambda_http::{Request, service_fn, tower::ServiceExt};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{Config, Platform, Router, layers, telemetry};
+
+/// How long a response waits for work that was started beside it, such as the refresh of a secret.
+/// More would be felt; what is not done by then goes on with the next request.
+const SETTLE_LIMIT: Duration = Duration::from_millis(500);
+
+/// The `main` of a function: reads the configuration, fetches the secrets and serves requests from
+/// Lambda until it is told to stop.
+///
+/// Exits with a failure, after one message that names every fault, if the environment is wrong.
+pub fn run(router: Router) -> ExitCode {
+    let config = match Config::from_environment() {
+        Ok(config) => config,
+        Err(error) => return fail(&error),
+    };
+    telemetry::start(config.log_level);
+    // An instance serves one request at a time; a thread pool would only cost memory and start-up.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    runtime.block_on(async {
+        let platform = Platform::from_environment(config).await;
+        platform.warm().await;
+        tokio::select! {
+            served = serve(&platform, router) => match served {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&*error),
+            },
+            () = told_to_stop() => {
+                platform.background.settle(SETTLE_LIMIT).await;
+                ExitCode::SUCCESS
+            }
+        }
+    })
+}
+
+async fn serve(platform: &Platform, router: Router) -> Result<(), lambda_http::Error> {
+    let routes = layers::around(router, platform);
+    lambda_http::run(service_fn(|request: Request| {
+        let (routes, background) = (routes.clone(), platform.background.clone());
+        async move {
+            let response = routes.oneshot(request).await;
+            background.settle(SETTLE_LIMIT).await;
+            Ok::<_, Infallible>(response.unwrap_or_else(|never| match never {}))
+        }
+    }))
+    .await
+}
+
+/// Lambda sends SIGTERM before it ends an instance that has an extension; a terminal sends it too.
+async fn told_to_stop() {
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => drop(terminate.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "there may be no logs yet, and Lambda keeps this output")]
+fn fail(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("minigate cannot start: {error}");
+    ExitCode::FAILURE
+}
