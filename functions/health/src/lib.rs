@@ -1,1 +1,203 @@
-//! The health function of minigate.
+//! How the deployment is doing.
+//!
+//! | route | who | store calls |
+//! |---|---|---|
+//! | `GET /health` | anyone | none: it touches no dependency |
+//! | `GET /health/detailed` | administrators | 1 read, and 2 calls to Secrets Manager for each secret |
+
+use std::time::{Duration, Instant};
+
+use axum::extract::State;
+use minigate_platform::{
+    Platform, Problem, ProblemDocument, Router, auth::Admin, extract::Json, secrets::SecretHealth,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+/// A dependency that takes longer than this is counted as slow. In a region, both answer in a
+/// fifth of it.
+const SLOW: Duration = Duration::from_millis(250);
+
+/// The routes of this function.
+pub fn router() -> Router {
+    Router::new().routes(routes!(health)).routes(routes!(detailed_health))
+}
+
+/// Says that the API answers.
+#[utoipa::path(
+    get, path = "/health", tag = "health",
+    security(()),
+    responses((status = 200, body = HealthOut)),
+)]
+async fn health(State(platform): State<Platform>) -> Json<HealthOut> {
+    Json(HealthOut { status: Status::Ok, version: VersionOut::of(&platform) })
+}
+
+/// Asks every dependency, and says how each is doing.
+///
+/// The answer is 200 however bad the news are: it is the answer to an administrator's question.
+#[utoipa::path(
+    get, path = "/health/detailed", tag = "health",
+    security(("accessToken" = []), ("initData" = [])),
+    responses(
+        (status = 200, body = DetailedHealthOut),
+        (status = 401, description = "The credentials are refused", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, description = "The user is no administrator", body = ProblemDocument, content_type = "application/problem+json"),
+    ),
+)]
+async fn detailed_health(
+    State(platform): State<Platform>,
+    _: Admin,
+) -> Result<Json<DetailedHealthOut>, Problem> {
+    let mut checks = vec![check_store(&platform).await];
+    let mut secrets = platform.bots.check().await;
+    secrets.push(platform.signing.check().await);
+    checks.extend(secrets.into_iter().map(CheckOut::of_secret));
+    Ok(Json(DetailedHealthOut::of(VersionOut::of(&platform), checks)))
+}
+
+async fn check_store(platform: &Platform) -> CheckOut {
+    let started = Instant::now();
+    let outcome = platform.store.probe().await;
+    let latency = started.elapsed();
+    CheckOut {
+        name: "dynamodb".to_owned(),
+        status: if outcome.is_ok() { Status::of(latency) } else { Status::Down },
+        latency_ms: millis(latency),
+        message: outcome.err().map(|error| error.to_string()),
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct HealthOut {
+    status: Status,
+    version: VersionOut,
+}
+
+#[derive(Serialize, ToSchema)]
+struct DetailedHealthOut {
+    /// The worst status of the checks.
+    status: Status,
+    /// From 0 to 100: each check counts the same, a slow one by half, a failed one not at all.
+    score: u8,
+    version: VersionOut,
+    checks: Vec<CheckOut>,
+}
+
+impl DetailedHealthOut {
+    fn of(version: VersionOut, checks: Vec<CheckOut>) -> Self {
+        let halves: usize = checks.iter().map(|check| check.status.halves()).sum();
+        let score = halves * 50 / checks.len().max(1);
+        Self {
+            status: checks.iter().map(|check| check.status).max().unwrap_or(Status::Ok),
+            score: u8::try_from(score).unwrap_or(100),
+            version,
+            checks,
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct VersionOut {
+    /// The version of minigate.
+    minigate: &'static str,
+    /// The Lambda function, where it runs on Lambda.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    function: String,
+    /// The version of the Lambda function.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    function_version: String,
+}
+
+impl VersionOut {
+    fn of(platform: &Platform) -> Self {
+        Self {
+            minigate: env!("CARGO_PKG_VERSION"),
+            function: platform.config.function_name.clone(),
+            function_version: platform.config.function_version.clone(),
+        }
+    }
+}
+
+/// How one dependency is doing.
+#[derive(Serialize, ToSchema)]
+struct CheckOut {
+    /// `dynamodb`, or `secret` and the secret's name.
+    name: String,
+    status: Status,
+    /// How long it took, in milliseconds.
+    latency_ms: f64,
+    /// What is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+impl CheckOut {
+    fn of_secret(health: SecretHealth) -> Self {
+        let (status, latency, message) = match health.fetched_in {
+            Ok(latency) => (Status::of(latency), latency, None),
+            // Requests are still served, with the last good value.
+            Err(error) if health.has_value => {
+                (Status::Degraded, Duration::ZERO, Some(error.to_string()))
+            }
+            Err(error) => (Status::Down, Duration::ZERO, Some(error.to_string())),
+        };
+        Self { name: format!("secret {}", health.id), status, latency_ms: millis(latency), message }
+    }
+}
+
+/// From good to bad.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    /// It works.
+    Ok,
+    /// It works slowly, or only thanks to what is cached.
+    Degraded,
+    /// It does not work.
+    Down,
+}
+
+impl Status {
+    fn of(latency: Duration) -> Self {
+        if latency < SLOW { Self::Ok } else { Self::Degraded }
+    }
+
+    const fn halves(self) -> usize {
+        match self {
+            Self::Ok => 2,
+            Self::Degraded => 1,
+            Self::Down => 0,
+        }
+    }
+}
+
+fn millis(latency: Duration) -> f64 {
+    (latency.as_secs_f64() * 1e6).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scored(statuses: &[Status]) -> (u8, bool) {
+        let version =
+            VersionOut { minigate: "", function: String::new(), function_version: String::new() };
+        let check = |status: &Status| CheckOut {
+            name: String::new(),
+            status: *status,
+            latency_ms: 0.0,
+            message: None,
+        };
+        let health = DetailedHealthOut::of(version, statuses.iter().map(check).collect());
+        (health.score, health.status == Status::Ok)
+    }
+
+    #[test]
+    fn the_score_falls_with_what_is_slow_and_what_is_down() {
+        assert_eq!(scored(&[Status::Ok, Status::Ok]), (100, true));
+        assert_eq!(scored(&[Status::Ok, Status::Degraded]), (75, false));
+        assert_eq!(scored(&[Status::Down, Status::Down]), (0, false));
+    }
+}

@@ -1,1 +1,213 @@
-//! The profile function of minigate.
+//! The user's own profile.
+//!
+//! | route | who | store calls |
+//! |---|---|---|
+//! | `GET /v1/me` | the user | 1 read |
+//! | `PATCH /v1/me` | the user, in a session that has not been revoked | 1 read (none with init data), 1 write |
+//!
+//! A profile has a version, which is its entity tag. `PATCH` with `If-Match` changes only that
+//! version, so that of two devices the second one learns of the first one's change; repeating it
+//! after a lost answer is safe.
+
+use axum::{
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use minigate_domain::{InvalidField, Notifications, Profile, ProfileChange};
+use minigate_platform::{
+    Code, Platform, Problem, ProblemDocument, Router,
+    auth::{LiveUser, User},
+    extract::{IfMatch, Json},
+};
+use minigate_store::ChangeProfile;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+/// The routes of this function.
+pub fn router() -> Router {
+    Router::new().routes(routes!(read_profile, change_profile))
+}
+
+/// Reads the user's profile.
+#[utoipa::path(
+    get, path = "/v1/me", tag = "profile",
+    security(("accessToken" = []), ("initData" = [])),
+    responses(
+        (status = 200, body = ProfileOut, headers(("ETag" = String))),
+        (status = 401, description = "The credentials are refused", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "The user never had a session", body = ProblemDocument, content_type = "application/problem+json"),
+    ),
+)]
+async fn read_profile(State(platform): State<Platform>, user: User) -> Result<Response, Problem> {
+    let profile = platform.store.profile(user.id).await?;
+    profile.map(answer).ok_or_else(no_profile)
+}
+
+/// Changes the named fields of the user's profile.
+#[utoipa::path(
+    patch, path = "/v1/me", tag = "profile",
+    params(("If-Match" = Option<String>, Header, description = "Change only this version")),
+    request_body = ProfilePatch,
+    security(("accessToken" = []), ("initData" = [])),
+    responses(
+        (status = 200, body = ProfileOut, headers(("ETag" = String))),
+        (status = 401, description = "The credentials are refused", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "The user never had a session", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 412, description = "The profile has another version", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 422, description = "A field is wrong", body = ProblemDocument, content_type = "application/problem+json"),
+    ),
+)]
+async fn change_profile(
+    State(platform): State<Platform>,
+    LiveUser(user): LiveUser,
+    if_match: IfMatch,
+    Json(patch): Json<ProfilePatch>,
+) -> Result<Response, Problem> {
+    let change = patch.into_change()?;
+    let known_version = match if_match {
+        IfMatch::Absent | IfMatch::Any => None,
+        IfMatch::Version(version) => Some(version),
+        IfMatch::Never => return Err(version_mismatch()),
+    };
+    let now = platform.now();
+    match platform.store.change_profile(user.id, &change, known_version, now).await? {
+        ChangeProfile::Changed(profile) => Ok(answer(profile)),
+        ChangeProfile::Stale(_) => Err(version_mismatch()),
+        ChangeProfile::NoProfile => Err(no_profile()),
+    }
+}
+
+fn answer(profile: Profile) -> Response {
+    let tag = HeaderValue::from_str(&format!("\"{}\"", profile.version));
+    let mut response = Json(ProfileOut::from(profile)).into_response();
+    response.headers_mut().extend(tag.ok().map(|tag| (header::ETAG, tag)));
+    response
+}
+
+fn no_profile() -> Problem {
+    Problem::new(Code::ProfileNotFound).detail(
+        "The first session creates the profile: exchange the init data with POST /v1/sessions.",
+    )
+}
+
+fn version_mismatch() -> Problem {
+    Problem::new(Code::VersionMismatch)
+        .field(header::IF_MATCH.as_str(), "is not the profile's version any more; read it again")
+}
+
+/// What changes; what is absent stays as it is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ProfilePatch {
+    /// The name that others see: 1 to 64 characters.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    display_name: Option<String>,
+    /// A language tag such as `en` or `pt-br`.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    language: Option<String>,
+    /// Which messages the user wants.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    notifications: Option<NotificationsWire>,
+}
+
+impl ProfilePatch {
+    fn into_change(self) -> Result<ProfileChange, Problem> {
+        let mut problem = None;
+        let mut refuse = |field: &str, error: InvalidField| {
+            let refusal = problem.take().unwrap_or_else(|| Problem::new(Code::BodyInvalid));
+            problem = Some(refusal.field(field, format!("must be {error}")));
+        };
+        let display_name = self
+            .display_name
+            .and_then(|text| text.parse().map_err(|error| refuse("display_name", error)).ok());
+        let language = self
+            .language
+            .and_then(|text| text.parse().map_err(|error| refuse("language", error)).ok());
+        let notifications = self.notifications.map(Notifications::from);
+        if let Some(problem) = problem {
+            return Err(problem);
+        }
+        let change = ProfileChange { display_name, language, notifications };
+        if change == ProfileChange::default() {
+            return Err(Problem::new(Code::BodyInvalid).field(".", "must name a field to change"));
+        }
+        Ok(change)
+    }
+}
+
+/// A field that may be absent but not `null`, which would look like "remove it".
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// A profile. Times are in Unix seconds.
+#[derive(Serialize, ToSchema)]
+struct ProfileOut {
+    /// The Telegram user id.
+    id: u64,
+    /// The name that others see.
+    display_name: String,
+    /// A language tag.
+    language: String,
+    /// Which messages the user wants.
+    notifications: NotificationsWire,
+    /// When the user came first.
+    created_at: u64,
+    /// When the profile changed last.
+    updated_at: u64,
+    /// Counts the changes, from 1.
+    version: u64,
+}
+
+impl From<Profile> for ProfileOut {
+    fn from(profile: Profile) -> Self {
+        Self {
+            id: profile.user_id.get(),
+            display_name: profile.display_name.as_str().to_owned(),
+            language: profile.language.as_str().to_owned(),
+            notifications: profile.notifications.into(),
+            created_at: profile.created_at.unix_seconds(),
+            updated_at: profile.updated_at.unix_seconds(),
+            version: profile.version,
+        }
+    }
+}
+
+/// Which messages the user wants.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum NotificationsWire {
+    /// Everything, news included.
+    All,
+    /// Only what concerns the user.
+    Important,
+    /// Nothing.
+    None,
+}
+
+impl From<Notifications> for NotificationsWire {
+    fn from(choice: Notifications) -> Self {
+        match choice {
+            Notifications::All => Self::All,
+            Notifications::Important => Self::Important,
+            Notifications::None => Self::None,
+        }
+    }
+}
+
+impl From<NotificationsWire> for Notifications {
+    fn from(choice: NotificationsWire) -> Self {
+        match choice {
+            NotificationsWire::All => Self::All,
+            NotificationsWire::Important => Self::Important,
+            NotificationsWire::None => Self::None,
+        }
+    }
+}

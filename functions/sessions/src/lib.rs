@@ -1,1 +1,372 @@
-//! The sessions function of minigate.
+//! Sessions: how a Mini App's user logs in and stays logged in.
+//!
+//! | route | who | store calls |
+//! |---|---|---|
+//! | `POST /v1/sessions` | anyone with init data | 1 read, 1 write |
+//! | `POST /v1/sessions/refresh` | anyone with a refresh token | 1 write |
+//! | `GET /v1/sessions` | the user | 1 read |
+//! | `DELETE /v1/sessions/{id}` | the user | 1 write |
+//! | `DELETE /v1/sessions` | the user | 1 write |
+//!
+//! The two `POST` routes take an `Idempotency-Key`: a repetition with the same key gets the same
+//! session, and tokens for it, instead of a second session or the end of the first.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use minigate_domain::{
+    BotId, Origin, Profile, RefreshRefusal, Rotation, Session, SessionId, Timestamp, UserId,
+};
+use minigate_platform::{
+    Code, Metric, Platform, Problem, ProblemDocument, Router,
+    auth::{TelegramUser, User, verify_init_data, verify_refresh_token},
+    extract::{ClientOrigin, IdempotencyKey, Json, OptionalJson, Path},
+    tokens::{AccessClaims, KeyRing, RefreshClaims},
+};
+use minigate_store::{AlreadyUsed, OneTimeUse, OpenSession, OpenedSession, Revocation, Rotated};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+/// The routes of this function.
+pub fn router() -> Router {
+    Router::new()
+        .routes(routes!(open_session, list_sessions, revoke_all_sessions))
+        .routes(routes!(refresh_session))
+        .routes(routes!(revoke_session))
+}
+
+/// Exchanges init data for a session.
+///
+/// The init data comes as `Authorization: tma <init data>` or in the body, not both. A user's first
+/// session creates their profile. Where a user has as many sessions as they may have, the oldest
+/// ends.
+#[utoipa::path(
+    post, path = "/v1/sessions", tag = "sessions",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Names this request; a repetition gets the same session")),
+    request_body = Option<NewSession>,
+    security(("initData" = []), ()),
+    responses(
+        (status = 201, body = OpenedSessionOut, headers(("Location" = String))),
+        (status = 401, description = "The init data is refused", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 422, description = "A field is wrong", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 503, description = "Try again", body = ProblemDocument, content_type = "application/problem+json"),
+    ),
+)]
+async fn open_session(
+    State(platform): State<Platform>,
+    headers: HeaderMap,
+    ClientOrigin(origin): ClientOrigin,
+    IdempotencyKey(made_by): IdempotencyKey,
+    OptionalJson(body): OptionalJson<NewSession>,
+) -> Result<Response, Problem> {
+    let only = body
+        .bot_id
+        .map(BotId::new)
+        .transpose()
+        .map_err(|error| Problem::new(Code::UnknownBot).field("bot_id", error.to_string()))?;
+    let telegram = verify_init_data(&platform, &headers, body.init_data.as_deref(), only).await?;
+    let keys = platform.signing.keys().await?;
+
+    let now = platform.now();
+    let origin = body
+        .device
+        .map_or_else(|| origin.clone(), |device| Origin::new(&device, origin.address.clone()));
+    let lifetime = platform.config.refresh_token_lifetime;
+    let request = OpenSession {
+        id: SessionId::random(&*platform.entropy),
+        session: Session::open(telegram.bot_id, origin, made_by, now, lifetime),
+        first_profile: first_profile(&telegram, now),
+        limit: platform.config.sessions_per_user,
+        one_time_use: one_time_use(&platform, &telegram),
+    };
+    let opened = platform.store.open_session(&request, now).await?;
+    let OpenedSession { id, session, profile } = opened.map_err(|AlreadyUsed| {
+        Problem::new(Code::InitDataUsed).field("init_data", "was exchanged before")
+    })?;
+    let whose = Whose { user_id: telegram.id, session_id: id, bot_id: telegram.bot_id };
+    let tokens = tokens(&platform, &keys, whose, Rotated::from(&session), now);
+    let out = OpenedSessionOut { tokens, user: UserOut::from(profile) };
+    let location = format!("/v1/sessions/{id}");
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(out)).into_response())
+}
+
+/// Makes the next tokens of a session.
+///
+/// A refresh token is good once. If one is used again, it was copied, and the session ends for
+/// whoever holds it.
+#[utoipa::path(
+    post, path = "/v1/sessions/refresh", tag = "sessions",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Names this request; a repetition gets the same tokens")),
+    request_body = RefreshSession,
+    security(()),
+    responses(
+        (status = 200, body = TokensOut),
+        (status = 401, description = "The refresh token is refused", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 503, description = "Try again", body = ProblemDocument, content_type = "application/problem+json"),
+    ),
+)]
+async fn refresh_session(
+    State(platform): State<Platform>,
+    ClientOrigin(origin): ClientOrigin,
+    IdempotencyKey(made_by): IdempotencyKey,
+    Json(body): Json<RefreshSession>,
+) -> Result<Json<TokensOut>, Problem> {
+    let claims = verify_refresh_token(&platform, &body.refresh_token).await?;
+    let keys = platform.signing.keys().await?;
+    let RefreshClaims { user_id, session_id, bot_id, generation, .. } = claims;
+
+    let now = platform.now();
+    let lifetime = platform.config.refresh_token_lifetime;
+    // Without a key of the client's, a random one lets a repetition by the SDK be known as one.
+    let made_by =
+        made_by.or_else(|| SessionId::random(&*platform.entropy).to_string().parse().ok());
+    let rotation = Rotation::new(generation, origin, made_by, now, lifetime);
+    let rotated = platform.store.rotate_session(user_id, session_id, &rotation, now).await?;
+    let rotated = rotated.map_err(|refusal| {
+        let code = match refusal {
+            RefreshRefusal::Ended => Code::SessionRevoked,
+            RefreshRefusal::Expired => Code::RefreshTokenExpired,
+            RefreshRefusal::Reused => {
+                platform.metrics.count(Metric::RefreshTokenReused);
+                Code::RefreshTokenReused
+            }
+        };
+        Problem::new(code).field("refresh_token", refusal.to_string())
+    })?;
+    let whose = Whose { user_id, session_id, bot_id };
+    Ok(Json(tokens(&platform, &keys, whose, rotated, now)))
+}
+
+/// Lists the user's sessions, the newest first.
+#[utoipa::path(
+    get, path = "/v1/sessions", tag = "sessions",
+    security(("accessToken" = []), ("initData" = [])),
+    responses(
+        (status = 200, body = SessionsOut),
+        (status = 401, description = "The credentials are refused", body = ProblemDocument, content_type = "application/problem+json"),
+    ),
+)]
+async fn list_sessions(
+    State(platform): State<Platform>,
+    user: User,
+) -> Result<Json<SessionsOut>, Problem> {
+    let now = platform.now();
+    let sessions = platform.store.sessions(user.id).await?;
+    if user.session_id.is_some_and(|id| !sessions.by_id.contains_key(&id)) {
+        return Err(Problem::new(Code::SessionRevoked));
+    }
+    let alive = sessions.by_id.into_iter().filter(|(_, session)| session.is_alive(now));
+    let mut newest_first: Vec<_> = alive.collect();
+    newest_first.sort_by_key(|(_, session)| std::cmp::Reverse(session.opened_at));
+    let out = |(id, session)| SessionOut::new(id, session, user.session_id);
+    Ok(Json(SessionsOut { sessions: newest_first.into_iter().map(out).collect() }))
+}
+
+/// Ends one session of the user.
+#[utoipa::path(
+    delete, path = "/v1/sessions/{id}", tag = "sessions",
+    params(("id" = String, Path, description = "The session's id, 32 hexadecimal digits")),
+    security(("accessToken" = []), ("initData" = [])),
+    responses(
+        (status = 204, description = "The session has ended"),
+        (status = 401, description = "The credentials are refused", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "The user has no such session", body = ProblemDocument, content_type = "application/problem+json"),
+    ),
+)]
+async fn revoke_session(
+    State(platform): State<Platform>,
+    user: User,
+    Path(id): Path<SessionId>,
+) -> Result<StatusCode, Problem> {
+    answer(platform.store.revoke_session(user.id, id, user.session_id).await?)
+}
+
+/// Ends all sessions of the user, the present one included.
+#[utoipa::path(
+    delete, path = "/v1/sessions", tag = "sessions",
+    security(("accessToken" = []), ("initData" = [])),
+    responses(
+        (status = 204, description = "The sessions have ended"),
+        (status = 401, description = "The credentials are refused", body = ProblemDocument, content_type = "application/problem+json"),
+    ),
+)]
+async fn revoke_all_sessions(
+    State(platform): State<Platform>,
+    user: User,
+) -> Result<StatusCode, Problem> {
+    answer(platform.store.revoke_all_sessions(user.id, user.session_id).await?)
+}
+
+fn answer(revocation: Revocation) -> Result<StatusCode, Problem> {
+    match revocation {
+        Revocation::Revoked => Ok(StatusCode::NO_CONTENT),
+        Revocation::NotFound => Err(Problem::new(Code::SessionNotFound)),
+        Revocation::CallerEnded => Err(Problem::new(Code::SessionRevoked)),
+    }
+}
+
+fn first_profile(telegram: &TelegramUser, now: Timestamp) -> Profile {
+    Profile::first(
+        telegram.id,
+        &telegram.first_name,
+        telegram.last_name.as_deref(),
+        telegram.language_code.as_deref(),
+        now,
+    )
+}
+
+fn one_time_use(platform: &Platform, telegram: &TelegramUser) -> Option<OneTimeUse> {
+    let hash =
+        telegram.init_data_hash.clone().filter(|_| platform.config.init_data_one_time_use)?;
+    Some(OneTimeUse { hash, until: telegram.init_data_expires_at })
+}
+
+#[derive(Clone, Copy)]
+struct Whose {
+    user_id: UserId,
+    session_id: SessionId,
+    bot_id: BotId,
+}
+
+fn tokens(
+    platform: &Platform,
+    keys: &KeyRing,
+    whose: Whose,
+    newest: Rotated,
+    now: Timestamp,
+) -> TokensOut {
+    let Whose { user_id, session_id, bot_id } = whose;
+    let Rotated { generation, refreshed_at: issued_at, expires_at } = newest;
+    let lifetime = platform.config.access_token_lifetime;
+    let access = AccessClaims {
+        user_id,
+        session_id,
+        bot_id,
+        issued_at: now,
+        expires_at: now.after(lifetime),
+    };
+    let refresh = RefreshClaims { user_id, session_id, bot_id, generation, issued_at, expires_at };
+    TokensOut {
+        session_id,
+        token_type: "Bearer",
+        access_token: keys.sign_access(&access),
+        expires_in: lifetime.as_secs(),
+        refresh_token: keys.sign_refresh(&refresh),
+        refresh_expires_in: expires_at.since(now).as_secs(),
+    }
+}
+
+/// What a client may say when it opens a session.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewSession {
+    /// The Mini App's `initData`, unless it is in the `Authorization` header.
+    #[serde(default)]
+    init_data: Option<String>,
+    /// The bot that signed the init data, where a deployment has several; others are then refused.
+    #[serde(default)]
+    bot_id: Option<u64>,
+    /// What to call this device in the list of sessions, instead of its user agent. Cut to 128
+    /// characters.
+    #[serde(default)]
+    device: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RefreshSession {
+    /// The newest refresh token of the session.
+    refresh_token: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct OpenedSessionOut {
+    #[serde(flatten)]
+    tokens: TokensOut,
+    user: UserOut,
+}
+
+/// The tokens of a session.
+#[derive(Serialize, ToSchema)]
+struct TokensOut {
+    /// The session's id.
+    #[schema(value_type = String, example = "00ff00ff00ff00ff00ff00ff00ff00ff")]
+    session_id: SessionId,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// For the header `Authorization: Bearer`.
+    access_token: String,
+    /// Seconds until the access token ends.
+    expires_in: u64,
+    /// For `POST /v1/sessions/refresh`, once.
+    refresh_token: String,
+    /// Seconds until the refresh token ends.
+    refresh_expires_in: u64,
+}
+
+/// Who the session belongs to.
+#[derive(Serialize, ToSchema)]
+struct UserOut {
+    /// The Telegram user id.
+    id: u64,
+    /// The name that others see.
+    display_name: String,
+    /// A language tag.
+    language: String,
+}
+
+impl From<Profile> for UserOut {
+    fn from(profile: Profile) -> Self {
+        Self {
+            id: profile.user_id.get(),
+            display_name: profile.display_name.as_str().to_owned(),
+            language: profile.language.as_str().to_owned(),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct SessionsOut {
+    /// The sessions, the newest first.
+    sessions: Vec<SessionOut>,
+}
+
+/// A session. Times are in Unix seconds.
+#[derive(Serialize, ToSchema)]
+struct SessionOut {
+    #[schema(value_type = String, example = "00ff00ff00ff00ff00ff00ff00ff00ff")]
+    id: SessionId,
+    /// The bot through which it was opened.
+    bot_id: u64,
+    /// When it was opened.
+    opened_at: u64,
+    /// When it was refreshed last.
+    refreshed_at: u64,
+    /// When its refresh token ends.
+    expires_at: u64,
+    /// What the client calls itself.
+    device: String,
+    /// From which network address it was opened or refreshed last.
+    address: String,
+    /// Whether this is the session that asks.
+    is_current: bool,
+}
+
+impl SessionOut {
+    fn new(id: SessionId, session: Session, current: Option<SessionId>) -> Self {
+        Self {
+            id,
+            bot_id: session.bot_id.get(),
+            opened_at: session.opened_at.unix_seconds(),
+            refreshed_at: session.refreshed_at.unix_seconds(),
+            expires_at: session.expires_at.unix_seconds(),
+            device: session.origin.device,
+            address: session.origin.address,
+            is_current: current == Some(id),
+        }
+    }
+}

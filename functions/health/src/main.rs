@@ -1,0 +1,4 @@
+//! The Lambda function `health`.
+fn main() -> std::process::ExitCode {
+    minigate_platform::run(health::router())
+}

@@ -1,0 +1,112 @@
+//! The API on a port of this machine.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    extract::{ConnectInfo, Request},
+    middleware::{self, Next},
+    response::Response,
+};
+use minigate_platform::{
+    Config, ConfigError, Platform, SystemClock, SystemEntropy, aws, extract::ClientAddress, layers,
+};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use crate::routes;
+
+/// How long requests that are under way may take when the server is told to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why the API does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The environment is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The port cannot be had.
+    #[error("port {port} cannot be opened: {source}; PORT chooses another one")]
+    Port {
+        /// The port.
+        port: u16,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// All functions on one port, until it is shut down or dropped.
+#[derive(Debug)]
+pub struct Api {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Api {
+    /// Serves every route on `127.0.0.1:port` (0: any free one), on the AWS endpoint with this URL,
+    /// configured by these variables.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn start(
+        port: u16,
+        aws_endpoint_url: &str,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ApiError> {
+        let config = Config::from_variables(variables)?;
+        let aws = aws::configuration_of_emulator(aws_endpoint_url).await;
+        let platform = Platform::new(config, &aws, Arc::new(SystemClock), Arc::new(SystemEntropy));
+        platform.warm().await;
+        let (listener, address) =
+            listen(port).await.map_err(|source| ApiError::Port { port, source })?;
+        let service = layers::around(routes::all(), &platform)
+            .layer(middleware::from_fn(tell_address))
+            .into_make_service_with_connect_info::<SocketAddr>();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(async move {
+            let serving = axum::serve(listener, service)
+                .with_graceful_shutdown(async { drop(stopped.await) });
+            // Accepting connections cannot fail for good; see `axum::serve`.
+            let _ = serving.await;
+        });
+        Ok(Self { address, stop: Some(stop), task })
+    }
+
+    /// Where it is: `http://127.0.0.1:PORT`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Lets the requests that are under way finish, for five seconds at most, and stops.
+    pub async fn shutdown(mut self) {
+        drop(self.stop.take());
+        if tokio::time::timeout(GRACE, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
+    }
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn listen(port: u16) -> std::io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// Does what API Gateway does on AWS: says where the connection comes from.
+async fn tell_address(
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    request.extensions_mut().insert(ClientAddress(Some(peer.ip())));
+    next.run(request).await
+}

@@ -1,0 +1,104 @@
+//! The API together with the AWS that it needs.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
+
+use minigate_embedded_aws::{self as embedded, EmbeddedAws};
+use minigate_platform::{Config, aws};
+use minigate_store::StoreError;
+
+use crate::{Api, ApiError, development};
+
+/// How a development server is started.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The port of the API; 0 takes any free one.
+    pub port: u16,
+    /// The port of the AWS endpoint; 0 takes any free one.
+    pub aws_port: u16,
+    /// Where DynamoDB keeps its data; in memory without.
+    pub data_dir: Option<PathBuf>,
+    /// Variables that are set on top of those of [`development::variables`].
+    pub variables: Vec<(String, String)>,
+}
+
+/// Why a development server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum DevError {
+    /// The API does not start.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The embedded AWS does not start.
+    #[error(transparent)]
+    Aws(#[from] embedded::StartError),
+    /// The tables cannot be created.
+    #[error("the tables cannot be created: {0}")]
+    Tables(#[from] StoreError),
+    /// The secrets cannot be created.
+    #[error("the development secrets cannot be created: {0}")]
+    Secrets(String),
+}
+
+/// Everything on this machine: API, DynamoDB and Secrets Manager.
+pub struct DevServer {
+    api: Api,
+    aws: EmbeddedAws,
+}
+
+impl DevServer {
+    /// Starts all of it, with the tables and the development secrets in place.
+    ///
+    /// # Errors
+    /// [`DevError`].
+    pub async fn start(options: Options) -> Result<Self, DevError> {
+        let aws = start_aws(&options).await?;
+        let variables = variables(&options);
+        let api = Api::start(options.port, &aws.endpoint_url(), variables).await?;
+        Ok(Self { api, aws })
+    }
+
+    /// Where the API is.
+    pub fn base_url(&self) -> String {
+        self.api.base_url()
+    }
+
+    /// Where DynamoDB and Secrets Manager are: the value for `AWS_ENDPOINT_URL`.
+    pub fn aws_endpoint_url(&self) -> String {
+        self.aws.endpoint_url()
+    }
+
+    /// Lets what is under way finish, and stops.
+    pub async fn shutdown(self) {
+        self.api.shutdown().await;
+        self.aws.shutdown().await;
+    }
+}
+
+/// The embedded AWS, with the tables and the development secrets in it.
+///
+/// # Errors
+/// [`DevError`].
+pub async fn start_aws(options: &Options) -> Result<EmbeddedAws, DevError> {
+    let config = Config::from_variables(variables(options)).map_err(ApiError::Config)?;
+    let aws = EmbeddedAws::start(embedded::Options {
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, options.aws_port)),
+        data_dir: options.data_dir.clone(),
+    })
+    .await?;
+    let shared = aws::configuration_of_emulator(&aws.endpoint_url()).await;
+    let dynamodb = aws_sdk_dynamodb::Client::new(&shared);
+    minigate_store::create_missing_tables(&dynamodb, &config.tables).await?;
+    development::create_secrets(&aws_sdk_secretsmanager::Client::new(&shared))
+        .await
+        .map_err(DevError::Secrets)?;
+    Ok(aws)
+}
+
+/// The development variables, with those of the options in their place.
+fn variables(options: &Options) -> Vec<(String, String)> {
+    let is_overridden = |name: &str| options.variables.iter().any(|(other, _)| other == name);
+    let defaults = development::variables().into_iter().filter(|(name, _)| !is_overridden(name));
+    defaults.chain(options.variables.iter().cloned()).collect()
+}

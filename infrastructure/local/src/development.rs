@@ -1,0 +1,84 @@
+//! What a deployment would set, for a laptop: none of it is secret, and all of it is a dummy.
+
+use aws_sdk_secretsmanager::Client;
+use minigate_init_data::{ConfigError, Error, Signer};
+
+/// The token of a bot that does not exist.
+pub const BOT_TOKEN: &str = "1000000000:DEVELOPMENT-TOKEN-OF-NO-REAL-BOT";
+/// The id of that bot.
+pub const BOT_ID: u64 = 1_000_000_000;
+/// The user of the printed `curl` line; an administrator of the development deployment.
+pub const USER_ID: u64 = 42;
+
+/// The name of the bot's secret.
+pub const BOT_SECRET: &str = "minigate/development/bot";
+/// The name of the signing key's secret.
+pub const SIGNING_SECRET: &str = "minigate/development/signing-key";
+
+/// The variables of the development deployment, as `MINIGATE_…` in the environment would be.
+pub fn variables() -> Vec<(String, String)> {
+    let admin = USER_ID.to_string();
+    [
+        ("MINIGATE_TABLE_MAIN", "minigate-Main"),
+        ("MINIGATE_TABLE_VOLATILE", "minigate-Volatile"),
+        ("MINIGATE_TABLE_AUDIT", "minigate-Audit"),
+        ("MINIGATE_BOT_SECRETS", BOT_SECRET),
+        ("MINIGATE_SIGNING_SECRET", SIGNING_SECRET),
+        // Where front-end tools serve a Mini App from.
+        ("MINIGATE_ALLOWED_ORIGINS", "http://localhost:5173,http://127.0.0.1:5173"),
+        ("MINIGATE_ADMINS", &admin),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// The secret of a bot with this token, as JSON.
+pub fn bot_secret(bot_id: u64, token: &str) -> String {
+    format!(r#"{{"bot_id":{bot_id},"token":"{token}","webhook_secret":"development"}}"#)
+}
+
+/// The secret of the signing key, as JSON. The seed spells "minigate development signing key".
+pub fn signing_secret() -> String {
+    let seed = "bWluaWdhdGUgZGV2ZWxvcG1lbnQgc2lnbmluZyBrZXk";
+    format!(r#"{{"key_id":"development","seed":"{seed}"}}"#)
+}
+
+/// Creates the development secrets; those that exist stay as they are.
+///
+/// # Errors
+/// What Secrets Manager says, in words.
+pub async fn create_secrets(client: &Client) -> Result<(), String> {
+    for (name, text) in
+        [(BOT_SECRET, bot_secret(BOT_ID, BOT_TOKEN)), (SIGNING_SECRET, signing_secret())]
+    {
+        let created = client.create_secret().name(name).secret_string(text).send().await;
+        if let Err(error) = created
+            && !error.as_service_error().is_some_and(|error| error.is_resource_exists_exception())
+        {
+            return Err(format!("{name}: {error:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Init data of a user, signed by the development bot at `now`, in Unix seconds.
+///
+/// # Errors
+/// [`Error`] if the fields cannot be signed; they can.
+pub fn init_data(user_id: u64, now: u64) -> Result<String, InitDataError> {
+    let user = format!(
+        r#"{{"id":{user_id},"first_name":"Ada","last_name":"Lovelace","username":"ada","language_code":"en"}}"#
+    );
+    let fields = [("user", user.as_str()), ("chat_instance", "1"), ("chat_type", "private")];
+    Ok(Signer::from_bot_token(BOT_TOKEN)?.sign(&fields, now)?)
+}
+
+/// Why there is no development init data.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub enum InitDataError {
+    /// The token is not one.
+    Token(#[from] ConfigError),
+    /// The fields cannot be signed.
+    Fields(#[from] Error),
+}
