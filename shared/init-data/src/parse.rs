@@ -86,29 +86,17 @@ impl Lines {
     /// Strictly: `%` must begin an escape, and no control character (Unicode category Cc) may come
     /// out, because a line feed would let two fields pass for one.
     fn decode(&mut self, rest: &mut &[u8], delimiter: u8) -> Result<Option<u8>, Error> {
-        let mut input = *rest;
+        let mut input = rest.iter();
         let mut len = self.len;
         let end = loop {
-            let mut run = 0;
-            for (&byte, out) in input.iter().zip(&mut self.bytes[len..]) {
-                if !PLAIN[usize::from(byte)] {
-                    break;
-                }
-                *out = byte;
-                run += 1;
+            let Some(&byte) = input.next() else { break None };
+            if PLAIN[usize::from(byte)] {
+                self.bytes[len] = byte;
+                len += 1;
+                continue;
             }
-            len += run;
-            let Some((&byte, after)) = input[run..].split_first() else {
-                input = &[];
-                break None;
-            };
-            input = after;
             let decoded = match byte {
-                b'%' => {
-                    let Some((digits, after)) = input.split_first_chunk() else { return Err(Error::Malformed) };
-                    input = after;
-                    decode_escape(*digits)?
-                }
+                b'%' => decode_escape(input.next(), input.next())?,
                 b'&' => break Some(byte),
                 b'=' if delimiter == b'=' => break Some(byte),
                 b'+' => b' ',
@@ -121,7 +109,7 @@ impl Lines {
             len += 1;
         };
         self.len = len;
-        *rest = input;
+        *rest = input.as_slice();
         Ok(end)
     }
 
@@ -158,7 +146,8 @@ fn is_control(byte: u8, before: u8) -> bool {
     byte.is_ascii_control() || (matches!(byte, 0x80..=0x9f) && before == 0xc2)
 }
 
-fn decode_escape([high, low]: [u8; 2]) -> Result<u8, Error> {
+fn decode_escape(high: Option<&u8>, low: Option<&u8>) -> Result<u8, Error> {
+    let (Some(&high), Some(&low)) = (high, low) else { return Err(Error::Malformed) };
     let (high, low) = (HEX_VALUE[usize::from(high)], HEX_VALUE[usize::from(low)]);
     if (high | low) > 15 { Err(Error::Malformed) } else { Ok(high << 4 | low) }
 }

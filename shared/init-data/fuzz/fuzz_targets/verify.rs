@@ -43,10 +43,9 @@ static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
 
 fuzz_target!(|text: &str| {
     let fixture = &*FIXTURE;
-    for verified in [
-        fixture.verifier.verify(text, NOW),
-        fixture.third_party_verifier.verify(text, NOW),
-    ] {
+    for verified in
+        [fixture.verifier.verify(text, NOW), fixture.third_party_verifier.verify(text, NOW)]
+    {
         assert!(verified.is_err(), "forged");
     }
     assert!(fixture.login_widget.verify(text, NOW).is_err(), "forged");

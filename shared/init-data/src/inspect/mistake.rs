@@ -87,7 +87,7 @@ impl Mistake {
             }
             Self::LoginWidget => {
                 "this is Login Widget data, or signed with its key SHA256(token): check it with \
-                 --login-widget"
+                 `verify --login-widget`"
             }
             Self::LineOrder => "the hash was made over sorted lines: sort by key alone",
             Self::EncodedValues => {

@@ -125,7 +125,11 @@ impl Inspector {
         report
     }
 
+    /// Mistakes about `hash`, which matters only to whoever has a token.
     fn explain(&self, query: &str, fields: &Fields) -> Vec<Mistake> {
+        if self.tokens.is_empty() {
+            return Vec::new();
+        }
         let Some(text) = fields.get("hash") else { return vec![Mistake::NoHash] };
         let mut mistakes = Vec::new();
         if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -137,7 +141,7 @@ impl Inspector {
         }
         let explanation = self.tokens.iter().find_map(|token| token.explain(&hash, query, fields));
         mistakes.extend(explanation);
-        if explanation.is_none() && !self.tokens.is_empty() {
+        if explanation.is_none() {
             mistakes.extend(self.guess(query, fields));
         }
         mistakes

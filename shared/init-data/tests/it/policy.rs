@@ -7,6 +7,7 @@ use minigate_init_data::{
     ThirdPartySigner, Verifier, derive_secret,
 };
 
+use crate::vectors::bytes_from_hex;
 use crate::{BOT_TOKEN, NOW, OTHER_TOKEN, USER, signer, verifier};
 
 /// What becomes of a correctly signed string with these fields.
@@ -147,6 +148,12 @@ fn a_key_cannot_swallow_an_equals_sign() {
     // Nobody signed this one, and that is what counts first.
     let forged = shifted.replace("%3Da=b", "%3Da=c");
     assert_eq!(verifier().verify(&forged, NOW), Err(Error::HashMismatch));
+
+    let honest = signer().sign_login_widget(&[("id", "1"), ("x", "a=b")], NOW).unwrap();
+    let shifted = honest.replace("x=a%3Db", "x%3Da=b");
+    let login_widget = LoginWidgetVerifier::from_bot_tokens([BOT_TOKEN]).unwrap();
+    assert!(login_widget.verify(&honest, NOW).is_ok());
+    assert_eq!(login_widget.verify(&shifted, NOW), Err(Error::Malformed));
 }
 
 #[test]
@@ -268,6 +275,29 @@ fn third_party_data_has_no_verified_hash() {
     let data = Verifier::new([key]).unwrap().verify(&init_data, NOW).unwrap();
     assert_eq!(data.hash(), None);
     assert!(data.fields().get("hash").is_some());
+}
+
+/// A string that Telegram signed. Source: the tests of init-data-rs 0.1.
+#[test]
+fn telegram_s_own_signature_is_accepted() {
+    let init_data = include_str!("../data/telegram-capture.txt").trim_end();
+    let verify = |bot_id, environment| {
+        let key = Key::third_party(BotId::new(bot_id).unwrap(), environment).unwrap();
+        Verifier::new([key]).unwrap().verify(init_data, 1_733_584_787)
+    };
+    let data = verify(7_342_037_359, Environment::Production).unwrap();
+    assert_eq!(data.user().unwrap().first_name, "Vladislav + - ? /");
+    let refused = Err(Error::SignatureInvalid);
+    assert_eq!(verify(7_342_037_358, Environment::Production), refused);
+    assert_eq!(verify(7_342_037_359, Environment::Test), refused);
+}
+
+#[test]
+fn the_public_keys_are_telegram_s() {
+    let production = "e7bf03a2fa4602af4580703d88dda5bb59f32ed8b02a56c187fe7d34caed242d";
+    let test = "40055058a4ee38156a06562e52eece92a771bcd8346a8c4615cb7376eddf72ec";
+    assert_eq!(Environment::Production.public_key(), bytes_from_hex(production));
+    assert_eq!(Environment::Test.public_key(), bytes_from_hex(test));
 }
 
 #[test]
