@@ -1,0 +1,98 @@
+//! A store on its own DynamoDB behind a proxy that injects faults and counts calls.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig},
+};
+use minigate_domain::{
+    BotId, Clock, Entropy, IdempotencyKey, Origin, Profile, Session, SessionId, Timestamp, UserId,
+};
+use minigate_embedded_aws::{EmbeddedAws, Options};
+use minigate_store::{OpenSession, OpenedSession, Store, Tables, create_missing_tables};
+use minigate_testkit::{FakeClock, SeededEntropy, faults::FaultProxy};
+
+pub(crate) const LIFETIME: Duration = Duration::from_secs(3_600);
+pub(crate) const LIMIT: usize = 5;
+
+pub(crate) struct Bed {
+    pub(crate) store: Store,
+    pub(crate) faults: FaultProxy,
+    pub(crate) clock: FakeClock,
+    pub(crate) client: Client,
+    entropy: SeededEntropy,
+    _aws: EmbeddedAws,
+}
+
+impl Bed {
+    pub(crate) async fn start() -> Self {
+        let aws = EmbeddedAws::start(Options::default()).await.unwrap();
+        let faults = FaultProxy::start(&aws.endpoint_url()).await.unwrap();
+        let client = client(&faults.endpoint_url());
+        let [main, volatile, audit] = ["main", "volatile", "audit"].map(str::to_owned);
+        let tables = Tables { main, volatile, audit };
+        create_missing_tables(&client, &tables).await.unwrap();
+        create_missing_tables(&client, &tables).await.unwrap();
+        faults.reset_counts();
+        Self {
+            store: Store::new(client.clone(), tables),
+            faults,
+            clock: FakeClock::default(),
+            client,
+            entropy: SeededEntropy::new(1),
+            _aws: aws,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn request(&self, user: u64) -> OpenSession {
+        let bot = BotId::new(1).unwrap();
+        let now = self.now();
+        OpenSession {
+            id: SessionId::random(&self.entropy),
+            session: Session::open(bot, Origin::default(), None, now, LIFETIME),
+            first_profile: Profile::first(user_id(user), "Ada", None, Some("en"), now),
+            limit: LIMIT,
+            one_time_use: None,
+        }
+    }
+
+    /// Opens a session, a moment after the one before.
+    pub(crate) async fn open(&self, user: u64) -> OpenedSession {
+        self.clock.advance(Duration::from_millis(10));
+        self.store.open_session(&self.request(user), self.now()).await.unwrap().unwrap()
+    }
+
+    pub(crate) fn random_key(&self) -> Option<IdempotencyKey> {
+        let mut bytes = [0; 8];
+        self.entropy.fill(&mut bytes);
+        Some(format!("{:x}", u64::from_le_bytes(bytes)).parse().unwrap())
+    }
+}
+
+pub(crate) fn user_id(number: u64) -> UserId {
+    UserId::new(number).unwrap()
+}
+
+fn client(endpoint_url: &str) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(endpoint_url)
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(3)
+                .with_initial_backoff(Duration::from_millis(1)),
+        )
+        .timeout_config(
+            TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(5)).build(),
+        )
+        .build();
+    Client::from_conf(config)
+}

@@ -1,0 +1,6 @@
+//! The store on the embedded DynamoDB, over the real SDK, with faults on the way.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bed;
+mod profiles;
+mod sessions;
