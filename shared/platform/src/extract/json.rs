@@ -73,17 +73,23 @@ fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Pro
 
 fn refusal(path: String, error: serde_json::Error) -> Problem {
     if error.is_data() {
-        let field = if path == "." { missing_field(&error).unwrap_or(path) } else { path };
+        let field = match field_of_object(&error) {
+            Some(field) if path == "." => field,
+            Some(field) => format!("{path}.{field}"),
+            None => path,
+        };
         Problem::new(Code::BodyInvalid).field(field, without_position(&error))
     } else {
         Problem::new(Code::BodyMalformed).detail(format!("The body is not JSON: {error}."))
     }
 }
 
-/// serde reports a missing field at the object that lacks it; this names the field.
-fn missing_field(error: &serde_json::Error) -> Option<String> {
+/// serde reports a missing or repeated field at the object around it; this names the field.
+fn field_of_object(error: &serde_json::Error) -> Option<String> {
     let message = error.to_string();
-    let rest = message.strip_prefix("missing field `")?;
+    let rest = ["missing field `", "duplicate field `"]
+        .iter()
+        .find_map(|beginning| message.strip_prefix(beginning))?;
     rest.split_once('`').map(|(field, _)| field.to_owned())
 }
 
@@ -148,6 +154,7 @@ mod tests {
             (r#"{}"#, Code::BodyInvalid, named("name")),
             (r#"{"name":"a","inner":{"count":256}}"#, Code::BodyInvalid, named("inner.count")),
             (r#"{"name":"a","name":"b"}"#, Code::BodyInvalid, named("name")),
+            (r#"{"name":"a","inner":{}}"#, Code::BodyInvalid, named("inner.count")),
             (r#"[]"#, Code::BodyInvalid, named(".")),
             (r#"{"name":"a""#, Code::BodyMalformed, None),
             (r#"{"name":"a"} {}"#, Code::BodyMalformed, None),

@@ -1,0 +1,103 @@
+//! A platform on its own Secrets Manager behind a proxy that injects faults and counts calls.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_sdk_secretsmanager::Client;
+use minigate_embedded_aws::{EmbeddedAws, Options};
+use minigate_init_data::Signer;
+use minigate_platform::{Clock, Config, Platform, aws};
+use minigate_testkit::{FakeClock, SeededEntropy, faults::FaultProxy};
+
+pub(crate) const OLD_TOKEN: &str = "7:old-token-of-no-bot";
+pub(crate) const NEW_TOKEN: &str = "7:new-token-of-no-bot";
+
+pub(crate) struct Bed {
+    pub(crate) platform: Platform,
+    pub(crate) clock: FakeClock,
+    pub(crate) faults: FaultProxy,
+    pub(crate) secrets: Client,
+    _aws: EmbeddedAws,
+}
+
+impl Bed {
+    /// With a bot and a signing key in place, and nothing fetched yet.
+    pub(crate) async fn start() -> Self {
+        let bed = Self::without_secrets().await;
+        bed.create("bot", &bot(OLD_TOKEN)).await;
+        bed.create("signing", &signing_key("first", 1)).await;
+        bed
+    }
+
+    pub(crate) async fn without_secrets() -> Self {
+        let aws = EmbeddedAws::start(Options::default()).await.unwrap();
+        let faults = FaultProxy::start(&aws.endpoint_url()).await.unwrap();
+        let direct = aws::configuration_of_emulator(&aws.endpoint_url()).await;
+        let clock = FakeClock::default();
+        Self {
+            platform: platform(&faults.endpoint_url(), &clock).await,
+            clock,
+            faults,
+            secrets: Client::new(&direct),
+            _aws: aws,
+        }
+    }
+
+    /// A platform whose AWS does not answer, because nothing is there.
+    pub(crate) async fn without_server() -> Platform {
+        platform("http://127.0.0.1:9", &FakeClock::default()).await
+    }
+
+    pub(crate) async fn create(&self, name: &str, text: &str) {
+        self.secrets.create_secret().name(name).secret_string(text).send().await.unwrap();
+    }
+
+    pub(crate) async fn rotate(&self, name: &str, text: &str) {
+        self.secrets.put_secret_value().secret_id(name).secret_string(text).send().await.unwrap();
+    }
+
+    /// Verifies init data signed with this token at this moment; the answer's code, or `ok`.
+    pub(crate) async fn verify(&self, token: &str) -> &'static str {
+        let now = self.clock.now().unix_seconds();
+        let user = ("user", r#"{"id":1,"first_name":"Ada"}"#);
+        let init_data = Signer::from_bot_token(token).unwrap().sign(&[user], now).unwrap();
+        match self.platform.bots.verify(&init_data, None, now).await {
+            Ok(_) => "ok",
+            Err(problem) => problem.code().as_str(),
+        }
+    }
+
+    /// Lets the work that was started beside a request finish.
+    pub(crate) async fn settle(&self) {
+        self.platform.background.settle(Duration::from_secs(10)).await;
+    }
+
+    pub(crate) fn fetches(&self) -> usize {
+        self.faults.count("GetSecretValue")
+    }
+}
+
+async fn platform(endpoint_url: &str, clock: &FakeClock) -> Platform {
+    let variables = [
+        ("MINIGATE_TABLE_MAIN", "main"),
+        ("MINIGATE_TABLE_VOLATILE", "volatile"),
+        ("MINIGATE_TABLE_AUDIT", "audit"),
+        ("MINIGATE_BOT_SECRETS", "bot"),
+        ("MINIGATE_SIGNING_SECRET", "signing"),
+        ("MINIGATE_REQUEST_SECONDS", "1"),
+    ];
+    let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let aws = aws::configuration_of_emulator(endpoint_url).await;
+    let entropy = Arc::new(SeededEntropy::new(1));
+    Platform::new(Config::from_variables(owned).unwrap(), &aws, Arc::new(clock.clone()), entropy)
+}
+
+pub(crate) fn bot(token: &str) -> String {
+    format!(r#"{{"bot_id":7,"token":"{token}","webhook_secret":"x"}}"#)
+}
+
+/// A key whose seed is 32 times the same letter, in base64url.
+pub(crate) fn signing_key(key_id: &str, seed: u8) -> String {
+    let triple = ["AAAA", "AQEB", "AgIC"][usize::from(seed)];
+    let seed = format!("{}{}", triple.repeat(10), ["AAA", "AQE", "AgI"][usize::from(seed)]);
+    format!(r#"{{"key_id":"{key_id}","seed":"{seed}"}}"#)
+}

@@ -1,0 +1,6 @@
+//! The platform on an embedded AWS, with a clock that the tests move and faults on the way.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bed;
+mod layers;
+mod secrets;
