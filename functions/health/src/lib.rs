@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use minigate_platform::{
-    Platform, Problem, ProblemDocument, Router, auth::Admin, extract::Json, secrets::SecretHealth,
+    Platform, Problem, Router, auth::Admin, extract::Json, secrets::SecretHealth,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -42,8 +42,6 @@ async fn health(State(platform): State<Platform>) -> Json<HealthOut> {
     security(("accessToken" = []), ("initData" = [])),
     responses(
         (status = 200, body = DetailedHealthOut),
-        (status = 401, description = "The credentials are refused", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "The user is no administrator", body = ProblemDocument, content_type = "application/problem+json"),
     ),
 )]
 async fn detailed_health(

@@ -36,7 +36,6 @@ pub fn router() -> Router {
     security(("accessToken" = []), ("initData" = [])),
     responses(
         (status = 200, body = ProfileOut, headers(("ETag" = String))),
-        (status = 401, description = "The credentials are refused", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "The user never had a session", body = ProblemDocument, content_type = "application/problem+json"),
     ),
 )]
@@ -53,10 +52,8 @@ async fn read_profile(State(platform): State<Platform>, user: User) -> Result<Re
     security(("accessToken" = []), ("initData" = [])),
     responses(
         (status = 200, body = ProfileOut, headers(("ETag" = String))),
-        (status = 401, description = "The credentials are refused", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "The user never had a session", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 412, description = "The profile has another version", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 422, description = "A field is wrong", body = ProblemDocument, content_type = "application/problem+json"),
     ),
 )]
 async fn change_profile(

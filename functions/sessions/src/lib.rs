@@ -50,9 +50,6 @@ pub fn router() -> Router {
     security(("initData" = []), ()),
     responses(
         (status = 201, body = OpenedSessionOut, headers(("Location" = String))),
-        (status = 401, description = "The init data is refused", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 422, description = "A field is wrong", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemDocument, content_type = "application/problem+json"),
     ),
 )]
 async fn open_session(
@@ -104,8 +101,6 @@ async fn open_session(
     security(()),
     responses(
         (status = 200, body = TokensOut),
-        (status = 401, description = "The refresh token is refused", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Try again", body = ProblemDocument, content_type = "application/problem+json"),
     ),
 )]
 async fn refresh_session(
@@ -146,7 +141,6 @@ async fn refresh_session(
     security(("accessToken" = []), ("initData" = [])),
     responses(
         (status = 200, body = SessionsOut),
-        (status = 401, description = "The credentials are refused", body = ProblemDocument, content_type = "application/problem+json"),
     ),
 )]
 async fn list_sessions(
@@ -172,7 +166,6 @@ async fn list_sessions(
     security(("accessToken" = []), ("initData" = [])),
     responses(
         (status = 204, description = "The session has ended"),
-        (status = 401, description = "The credentials are refused", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "The user has no such session", body = ProblemDocument, content_type = "application/problem+json"),
     ),
 )]
@@ -190,7 +183,6 @@ async fn revoke_session(
     security(("accessToken" = []), ("initData" = [])),
     responses(
         (status = 204, description = "The sessions have ended"),
-        (status = 401, description = "The credentials are refused", body = ProblemDocument, content_type = "application/problem+json"),
     ),
 )]
 async fn revoke_all_sessions(

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line program")]
 
 use std::{
+    io::Write,
     path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
@@ -127,20 +128,22 @@ fn announce(
     user_id: u64,
 ) -> Result<(), String> {
     let base_url = server.base_url();
-    println!("minigate is ready on {base_url} after {} ms", took.as_millis());
-    println!();
-    println!("  DynamoDB and Secrets Manager  {} ({where_data_is})", server.aws_endpoint_url());
-    println!("  development bot token         {}", development::BOT_TOKEN);
-    println!();
-    for (method, path) in routes::list() {
-        println!("  {method:<6} {path}");
-    }
-    println!();
-    println!("A first request, with init data that was signed just now:");
-    println!();
-    let init_data = init_data(user_id)?;
-    println!("  curl -X POST {base_url}/v1/sessions -H 'Authorization: tma {init_data}'");
-    println!();
+    let route = |(method, path): (String, String)| format!("  {method:<6} {path}\n");
+    let message = format!(
+        "minigate is ready on {base_url} after {took} ms\n\
+         \n  DynamoDB and Secrets Manager  {aws} ({where_data_is})\
+         \n  development bot token         {token}\n\
+         \n{routes}\
+         \nA first request, with init data that was signed just now:\n\
+         \n  curl -X POST {base_url}/v1/sessions -H 'Authorization: tma {init_data}'\n",
+        took = took.as_millis(),
+        aws = server.aws_endpoint_url(),
+        token = development::BOT_TOKEN,
+        routes = routes::list().into_iter().map(route).collect::<String>(),
+        init_data = init_data(user_id)?,
+    );
+    // A reader that has gone away, as in `cargo dev | head`, is no reason to stop serving.
+    let _ = writeln!(std::io::stdout(), "{message}");
     Ok(())
 }
 

@@ -19,7 +19,7 @@ pub fn all() -> Router {
 
 /// Method and path of every route, in the order of the API reference.
 pub fn list() -> Vec<(String, String)> {
-    let reference = all().into_openapi();
+    let reference = reference();
     let methods = |item: &openapi::PathItem| {
         let by_name = [
             ("GET", item.get.is_some()),
@@ -36,8 +36,27 @@ pub fn list() -> Vec<(String, String)> {
 
 /// The API reference (OpenAPI 3.1) as it is committed in `docs/openapi.json`.
 pub fn openapi_json() -> String {
-    let json = all().into_openapi().to_pretty_json();
-    format!("{}\n", json.unwrap_or_default())
+    format!("{}\n", reference().to_pretty_json().unwrap_or_default())
+}
+
+/// What the routes say of themselves, and what holds for all of them: any request may be refused,
+/// always with a problem document.
+fn reference() -> openapi::OpenApi {
+    let mut reference = all().into_openapi();
+    let problem = openapi::Content::new(Some(openapi::Ref::from_schema_name("Problem")));
+    let refused = openapi::Response::builder()
+        .description("Refused, for a reason that docs/problems.md lists")
+        .content("application/problem+json", problem)
+        .build();
+    for item in reference.paths.paths.values_mut() {
+        let operations =
+            [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            let responses = &mut operation.responses.responses;
+            responses.insert("default".to_owned(), refused.clone().into());
+        }
+    }
+    reference
 }
 
 #[derive(OpenApi)]

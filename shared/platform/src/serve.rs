@@ -2,7 +2,8 @@
 
 use std::{convert::Infallible, process::ExitCode, time::Duration};
 
-use lambda_http::{Request, service_fn, tower::ServiceExt};
+use axum::http::Uri;
+use lambda_http::{Request, RequestExt, service_fn, tower::ServiceExt};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{Config, Platform, Router, layers, telemetry};
@@ -47,12 +48,26 @@ async fn serve(platform: &Platform, router: Router) -> Result<(), lambda_http::E
     lambda_http::run(service_fn(|request: Request| {
         let (routes, background) = (routes.clone(), platform.background.clone());
         async move {
-            let response = routes.oneshot(request).await;
+            let response = routes.oneshot(without_stage(request)).await;
             background.settle(SETTLE_LIMIT).await;
             Ok::<_, Infallible>(response.unwrap_or_else(|never| match never {}))
         }
     }))
     .await
+}
+
+/// `lambda_http` puts the name of the REST API's stage before the path, unless a variable tells it
+/// not to. Routes do not know the stage, so the path is taken as API Gateway sent it.
+fn without_stage(mut request: Request) -> Request {
+    let path = request.raw_http_path();
+    let target = match request.uri().query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    if let Ok(target) = target.parse::<Uri>() {
+        *request.uri_mut() = target;
+    }
+    request
 }
 
 /// Lambda sends SIGTERM before it ends an instance that has an extension; a terminal sends it too.

@@ -22,7 +22,11 @@ fn routes(platform: &Platform) -> axum::Router {
     layers::around(router, platform)
 }
 
-async fn call(bed: &Bed, request: axum::http::request::Builder, body: impl Into<Body>) -> Response<Body> {
+async fn call(
+    bed: &Bed,
+    request: axum::http::request::Builder,
+    body: impl Into<Body>,
+) -> Response<Body> {
     let request: Request<Body> = request.body(body.into()).unwrap();
     routes(&bed.platform).oneshot(request).await.unwrap()
 }
@@ -43,7 +47,10 @@ async fn get_problem(bed: &Bed, path: &str) -> (StatusCode, Value) {
 async fn a_panic_is_a_500_and_the_next_request_is_served() {
     let bed = Bed::start().await;
     let (status, problem) = get_problem(&bed, "/panic").await;
-    assert_eq!((status, &problem["code"]), (StatusCode::INTERNAL_SERVER_ERROR, &"internal_error".into()));
+    assert_eq!(
+        (status, &problem["code"]),
+        (StatusCode::INTERNAL_SERVER_ERROR, &"internal_error".into())
+    );
     assert!(!problem.to_string().contains("1234"), "{problem}");
     let response = call(&bed, Request::get("/ok"), Body::empty()).await;
     assert_eq!(response.status(), StatusCode::OK);
