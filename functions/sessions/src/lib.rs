@@ -68,9 +68,10 @@ async fn open_session(
     let keys = platform.signing.keys().await?;
 
     let now = platform.now();
-    let origin = body
-        .device
-        .map_or_else(|| origin.clone(), |device| Origin::new(&device, origin.address.clone()));
+    let origin = match body.device {
+        Some(device) => Origin::new(&device, origin.address),
+        None => origin,
+    };
     let lifetime = platform.config.refresh_token_lifetime;
     let request = OpenSession {
         id: SessionId::random(&*platform.entropy),

@@ -97,7 +97,7 @@ fn assert_logs(lines: &[String], expected_lines: usize, secrets: &[&str]) {
     assert_eq!(requests.len(), expected_lines, "{all}");
     for (index, request) in requests.iter().enumerate() {
         assert_eq!(request["cold_start"], index == 0);
-        assert_eq!(request["span"]["request_id"], "gateway-request-id");
+        assert_eq!(request["request_id"], "gateway-request-id");
         assert!(request["duration_ms"].is_f64(), "{request}");
         assert!(request["status"].is_u64(), "{request}");
         assert!(request["route"].is_string(), "{request}");

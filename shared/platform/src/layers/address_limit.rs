@@ -6,7 +6,10 @@
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     num::NonZeroU32,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,7 +25,11 @@ use serde_json::json;
 use crate::{Code, Platform, Problem, extract::ClientAddress, system::GovernorClock};
 
 /// How many addresses are remembered before the idle ones are dropped. An entry has about 50 bytes.
-const MAX_ADDRESSES: usize = 10_000;
+///
+/// An address is idle once it could make all its requests again, which for one that made a single
+/// request is a minute divided by the limit. So what stays after a sweep is bounded by how many
+/// requests an instance can serve in a minute.
+const SWEEP_FROM: usize = 10_000;
 
 type Limiter =
     RateLimiter<IpAddr, HashMapStateStore<IpAddr>, GovernorClock, NoOpMiddleware<Duration>>;
@@ -30,6 +37,9 @@ type Limiter =
 /// The limit and the addresses it remembers.
 pub struct AddressLimit {
     limiter: Limiter,
+    /// The number of addresses at which the next sweep is due: twice what the last one left, so
+    /// that sweeps stay rare under load.
+    sweep_at: AtomicUsize,
     clock: GovernorClock,
 }
 
@@ -39,7 +49,8 @@ impl AddressLimit {
     pub(crate) fn new(per_minute: u32, clock: Arc<dyn Clock>) -> Self {
         let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
         let clock = GovernorClock::new(clock);
-        Self { limiter: RateLimiter::hashmap_with_clock(quota, clock.clone()), clock }
+        let limiter = RateLimiter::hashmap_with_clock(quota, clock.clone());
+        Self { limiter, sweep_at: AtomicUsize::new(SWEEP_FROM), clock }
     }
 
     /// Counts a request of `address`.
@@ -47,9 +58,11 @@ impl AddressLimit {
     /// # Errors
     /// How long the address has to wait.
     fn check(&self, address: IpAddr) -> Result<(), Duration> {
-        if self.limiter.len() >= MAX_ADDRESSES {
+        if self.limiter.len() >= self.sweep_at.load(Ordering::Relaxed) {
             self.limiter.retain_recent();
             self.limiter.shrink_to_fit();
+            let next = SWEEP_FROM.max(2 * self.limiter.len());
+            self.sweep_at.store(next, Ordering::Relaxed);
         }
         self.limiter
             .check_key(&bucket(address))

@@ -59,6 +59,7 @@ pub(super) async fn observe(
             response.headers_mut().insert(REQUEST_ID, value);
         }
         tracing::info!(
+            request_id = id.0,
             method = method.as_str(),
             route,
             status = response.status().as_u16(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use minigate_domain::BotId;
 use minigate_init_data::{Error, InitData, Key, Verifier};
 use serde::Deserialize;
@@ -64,11 +65,7 @@ impl Bots {
 
     /// Fetches every bot's secret now.
     pub async fn check(&self) -> Vec<SecretHealth> {
-        let mut health = Vec::with_capacity(self.secrets.len());
-        for secret in &*self.secrets {
-            health.push(secret.check().await);
-        }
-        health
+        join_all(self.secrets.iter().map(CachedSecret::check)).await
     }
 
     /// Verifies init data against every version of every bot's key, or of one bot's.
@@ -93,29 +90,22 @@ impl Bots {
         }
     }
 
-    /// All secrets, one after the other: they are in memory but for the first time, when
-    /// [`Bots::warm`] has fetched them before a request comes.
     async fn fetch_all(&self) -> Vec<Fetched> {
-        let mut fetched = Vec::with_capacity(self.secrets.len());
-        for secret in &*self.secrets {
-            fetched.push(secret.get().await);
-        }
-        fetched
+        join_all(self.secrets.iter().map(CachedSecret::get)).await
     }
 
     /// The secrets again, if at least one of them has changed since `known`.
     async fn fetch_newer(&self, known: &[Fetched]) -> Option<Vec<Fetched>> {
-        let mut newer = known.to_vec();
-        let mut has_changed = false;
-        for (secret, slot) in self.secrets.iter().zip(&mut newer) {
-            if let Ok(value) = slot
-                && let Some(fetched) = secret.newer_than(value).await
-            {
-                *slot = Ok(fetched);
-                has_changed = true;
-            }
+        let newer = async |(secret, known): (&CachedSecret<Bot>, &Fetched)| match known {
+            Ok(value) => secret.newer_than(value).await,
+            Err(_) => None,
+        };
+        let newer = join_all(self.secrets.iter().zip(known).map(newer)).await;
+        if newer.iter().all(Option::is_none) {
+            return None;
         }
-        has_changed.then_some(newer)
+        let replace = |(newer, known): (Option<_>, &Fetched)| newer.map_or(known.clone(), Ok);
+        Some(newer.into_iter().zip(known).map(replace).collect())
     }
 
     fn verify_with(
