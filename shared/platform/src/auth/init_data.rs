@@ -46,8 +46,8 @@ pub async fn verify_init_data(
             return Err(Problem::new(Code::AuthorizationMalformed)
                 .field("authorization", "must be `tma <init data>` on this route"));
         }
-        (Err(_), Some(init_data)) => init_data,
-        (Err(problem), None) => return Err(problem),
+        (Err(problem), Some(init_data)) if problem.code() == Code::AuthorizationMissing => init_data,
+        (Err(problem), _) => return Err(problem),
     };
     verify(platform, init_data, only).await
 }
