@@ -1,2 +1,61 @@
-//! Chores of minigate.
-fn main() {}
+//! The chores of minigate, as `cargo xtask <command>`; each command is a module.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line program")]
+
+mod advisories;
+#[cfg(test)]
+mod architecture;
+mod audit;
+mod bench;
+mod licence;
+mod openapi;
+mod process;
+mod report;
+mod tests_run;
+mod vectors;
+mod verify;
+mod workspace;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask <COMMAND>
+
+Commands:
+  verify [--no-skips]      run everything that CI runs; `cargo verify` is short for it
+                             --no-skips   a skipped step is a failure, for CI that has it all
+  openapi                  write the API reference to docs/openapi.json
+  bench init-data [ARG]..  run the benchmarks of the init-data crate; arguments go to cargo bench
+
+`verify` ends with a table and a line `N passed, N failed[, N skipped]`, where each test counts
+once and so does each other step. The output of each step is kept in target/verify/.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["verify"] => verify::run(verify::Skips::Allowed),
+        ["verify", "--no-skips"] => verify::run(verify::Skips::Fail),
+        ["openapi"] => openapi::write(),
+        ["bench", "init-data", rest @ ..] => bench::init_data(rest),
+        ["help" | "-h" | "--help"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        [] => return misused("a command is missing"),
+        _ => return misused(&format!("cannot do `{}`", arguments.join(" "))),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("cargo xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn misused(fault: &str) -> ExitCode {
+    eprintln!("cargo xtask: {fault}\n\n{USAGE}");
+    ExitCode::from(2)
+}

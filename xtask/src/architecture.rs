@@ -1,0 +1,382 @@
+//! The architecture test: who may depend on whom, and what may be written where.
+//!
+//! It reads the manifests as `cargo metadata` tells them, and the source text for the two rules that
+//! clippy cannot hold. The rules are those of docs/architecture.md. A package that has no place yet
+//! is reported; it gets one in [`place_of`] and in [`may_use`].
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::workspace::{self, text};
+
+/// A package of the workspace, as far as the rules are concerned.
+struct Package {
+    name: String,
+    /// Its folder, from the root of the workspace.
+    folder: String,
+    dependencies: Vec<Dependency>,
+}
+
+struct Dependency {
+    name: String,
+    is_for_tests: bool,
+}
+
+/// Where a package stands. Arrows point down:
+/// `functions -> platform -> {store, limiter, cache, init-data} -> domain`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Place {
+    Function,
+    Platform,
+    /// Builds the requests of our own tables.
+    Store,
+    /// Fit to publish, and so knows nothing of minigate.
+    Published(Library),
+    Domain,
+    /// DynamoDB and Secrets Manager inside of a process.
+    EmbeddedAws,
+    Testkit,
+    /// `cargo dev`, which puts everything into one process.
+    Local,
+    /// The black-box tests: test code, the whole package.
+    Tests,
+    Xtask,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Library {
+    Cache,
+    InitData,
+    Limiter,
+}
+
+fn place_of(folder: &str) -> Option<Place> {
+    Some(match folder {
+        "infrastructure/local" => Place::Local,
+        "shared/cache" => Place::Published(Library::Cache),
+        "shared/domain" => Place::Domain,
+        "shared/embedded-aws" => Place::EmbeddedAws,
+        "shared/init-data" => Place::Published(Library::InitData),
+        "shared/limiter" => Place::Published(Library::Limiter),
+        "shared/platform" => Place::Platform,
+        "shared/store" => Place::Store,
+        "shared/testkit" => Place::Testkit,
+        "tests" => Place::Tests,
+        "xtask" => Place::Xtask,
+        _ if folder.starts_with("functions/") => Place::Function,
+        _ => return None,
+    })
+}
+
+/// Whether a package may depend on another one of the workspace.
+fn may_use(user: Place, used: Place, is_for_tests: bool) -> bool {
+    use Place::{
+        Domain, EmbeddedAws, Function, Local, Platform, Published, Store, Testkit, Tests, Xtask,
+    };
+    match (user, used) {
+        // These two know nobody, and need no AWS for their tests.
+        (Domain | Published(Library::InitData), _) => false,
+        // The tools of the tests. Of what is built to run, only `cargo dev` holds an AWS.
+        (Testkit | Local, EmbeddedAws) => true,
+        (Testkit | EmbeddedAws | Xtask, Testkit) | (Xtask, EmbeddedAws) => false,
+        (_, Testkit | EmbeddedAws) => is_for_tests,
+        // Programs are put together by nobody but `cargo dev` and the black-box tests.
+        (Local, Function | Platform | Store | Published(_) | Domain) => true,
+        (Tests, Function | Platform | Store | Published(_) | Domain | Local) => true,
+        // And the way of the arrows. A layer may reach past the next one.
+        (Function, Platform | Store | Published(_) | Domain) => true,
+        (Platform, Store | Published(_) | Domain) => true,
+        (Store, Domain) => true,
+        (Testkit, Published(_) | Domain) => true,
+        _ => false,
+    }
+}
+
+/// Whether a package may build requests to DynamoDB, or the client for them.
+fn may_use_dynamodb(user: Place, is_for_tests: bool) -> bool {
+    match user {
+        Place::Store | Place::Platform | Place::Local | Place::Tests => true,
+        Place::Published(library) => library != Library::InitData,
+        // Their own tests make real calls.
+        Place::EmbeddedAws | Place::Testkit => is_for_tests,
+        Place::Function | Place::Domain | Place::Xtask => false,
+    }
+}
+
+/// Every arrow that must not be there.
+fn forbidden_arrows(packages: &[Package]) -> Vec<String> {
+    let place = |name: &str| {
+        packages.iter().find(|package| package.name == name).map(|found| place_of(&found.folder))
+    };
+    let mut faults = Vec::new();
+    for package in packages {
+        let Some(user) = place_of(&package.folder) else {
+            faults.push(format!(
+                "{} ({}) has no place in the architecture; see xtask/src/architecture.rs",
+                package.name, package.folder
+            ));
+            continue;
+        };
+        // All of the package is test code.
+        let is_test_code = user == Place::Tests;
+        for dependency in &package.dependencies {
+            let is_for_tests = is_test_code || dependency.is_for_tests;
+            let is_allowed = match place(&dependency.name) {
+                Some(Some(used)) => may_use(user, used, is_for_tests),
+                // Reported as a package of its own.
+                Some(None) => true,
+                None if dependency.name == "aws-sdk-dynamodb" => {
+                    may_use_dynamodb(user, is_for_tests)
+                }
+                None => true,
+            };
+            if !is_allowed {
+                let kind = if dependency.is_for_tests { " for its tests" } else { "" };
+                let (package, used) = (&package.name, &dependency.name);
+                faults.push(format!("{package} must not depend on {used}{kind}"));
+            }
+        }
+    }
+    faults
+}
+
+/// Every line of a source file that must not be there.
+///
+/// Clippy holds the rules for `var` and `var_os`, so that an `#[expect]` with a reason in the same
+/// file is enough here.
+fn forbidden_lines(path: &str, source: &str) -> Vec<String> {
+    let reads_environment = |line: &str| {
+        ["env::var(", "env::var_os("].iter().any(|call| line.contains(call))
+            && !source.contains("clippy::disallowed_methods")
+            || ["env::vars(", "env::vars_os(", "env::{"].iter().any(|call| line.contains(call))
+    };
+    let mut faults = Vec::new();
+    for (index, line) in source.lines().enumerate() {
+        let (number, code) = (index + 1, line.trim_start());
+        if code.starts_with("//") {
+            continue;
+        }
+        if path != "shared/platform/src/config.rs" && reads_environment(code) {
+            faults.push(format!("{path}:{number}: only platform::config reads the environment"));
+        }
+        if code.contains(".scan(") {
+            faults.push(format!("{path}:{number}: a scan reads the whole table; add a key"));
+        }
+    }
+    faults
+}
+
+fn packages(metadata: &Value) -> Vec<Package> {
+    let package = |value: &Value| {
+        let folder = Path::new(text(value, "manifest_path")).parent().unwrap_or(Path::new(""));
+        let folder = folder.strip_prefix(workspace::root()).unwrap_or(folder);
+        let dependencies = value["dependencies"].as_array().map_or(&[][..], Vec::as_slice);
+        Package {
+            name: text(value, "name").to_owned(),
+            folder: folder.to_string_lossy().into_owned(),
+            dependencies: dependencies
+                .iter()
+                .map(|dependency| Dependency {
+                    name: text(dependency, "name").to_owned(),
+                    is_for_tests: text(dependency, "kind") == "dev",
+                })
+                .collect(),
+        }
+    };
+    workspace::packages(metadata).iter().map(package).collect()
+}
+
+/// The Rust files below a folder, built ones left out.
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            if entry.file_name() != "target" {
+                rust_files(&path, found)?;
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arrows_point_one_way() {
+        let metadata = workspace::metadata("--no-deps --offline").unwrap();
+        let packages = packages(&metadata);
+        for name in ["minigate-domain", "minigate-platform", "minigate-store", "sessions"] {
+            assert!(packages.iter().any(|package| package.name == name), "{name} is not seen");
+        }
+        let faults = forbidden_arrows(&packages);
+        assert!(faults.is_empty(), "{faults:#?}");
+    }
+
+    #[test]
+    fn the_source_keeps_to_the_rules_that_clippy_cannot_hold() {
+        let mut files = Vec::new();
+        for folder in ["functions", "infrastructure", "shared", "tests", "xtask"] {
+            rust_files(&workspace::root().join(folder), &mut files).unwrap();
+        }
+        assert!(files.len() > 50, "only {} files are seen", files.len());
+        let mut faults = Vec::new();
+        for file in files {
+            let path = file.strip_prefix(workspace::root()).unwrap().to_str().unwrap();
+            // This file spells out what it forbids.
+            if path != "xtask/src/architecture.rs" {
+                faults.extend(forbidden_lines(path, &std::fs::read_to_string(&file).unwrap()));
+            }
+        }
+        assert!(faults.is_empty(), "{faults:#?}");
+    }
+
+    /// A graph of packages at their usual places; a dependency for tests begins with `dev:`.
+    fn faults(packages: &[(&str, &[&str])]) -> Vec<String> {
+        let usual = [
+            ("minigate-cache", "shared/cache"),
+            ("minigate-domain", "shared/domain"),
+            ("minigate-embedded-aws", "shared/embedded-aws"),
+            ("minigate-init-data", "shared/init-data"),
+            ("minigate-limiter", "shared/limiter"),
+            ("minigate-local", "infrastructure/local"),
+            ("minigate-platform", "shared/platform"),
+            ("minigate-store", "shared/store"),
+            ("minigate-testkit", "shared/testkit"),
+            ("minigate-tests", "tests"),
+            ("profile", "functions/profile"),
+            ("sessions", "functions/sessions"),
+            ("stray", "shared/stray"),
+            ("xtask", "xtask"),
+        ];
+        let of = |name: &str| packages.iter().find(|(user, _)| *user == name);
+        let made_up: Vec<Package> = usual
+            .into_iter()
+            .filter(|(name, _)| *name != "stray" || of(name).is_some())
+            .map(|(name, folder)| Package {
+                name: name.to_owned(),
+                folder: folder.to_owned(),
+                dependencies: of(name)
+                    .map_or(&[][..], |(_, dependencies)| dependencies)
+                    .iter()
+                    .map(|used| Dependency {
+                        name: used.trim_start_matches("dev:").to_owned(),
+                        is_for_tests: used.starts_with("dev:"),
+                    })
+                    .collect(),
+            })
+            .collect();
+        forbidden_arrows(&made_up)
+    }
+
+    #[test]
+    fn what_the_architecture_allows_is_not_reported() {
+        let graph: [(&str, &[&str]); 9] = [
+            (
+                "sessions",
+                &["minigate-platform", "minigate-store", "minigate-domain", "dev:minigate-testkit"],
+            ),
+            (
+                "minigate-platform",
+                &[
+                    "minigate-store",
+                    "minigate-limiter",
+                    "minigate-cache",
+                    "minigate-init-data",
+                    "minigate-domain",
+                    "aws-sdk-dynamodb",
+                    "dev:minigate-testkit",
+                ],
+            ),
+            (
+                "minigate-store",
+                &["minigate-domain", "aws-sdk-dynamodb", "dev:minigate-embedded-aws"],
+            ),
+            ("minigate-limiter", &["aws-sdk-dynamodb", "dev:minigate-testkit"]),
+            ("minigate-cache", &["aws-sdk-dynamodb", "moka"]),
+            ("minigate-embedded-aws", &["dynoxide-rs", "dev:aws-sdk-dynamodb"]),
+            ("minigate-testkit", &["minigate-embedded-aws", "minigate-init-data"]),
+            ("minigate-local", &["sessions", "minigate-embedded-aws", "aws-sdk-dynamodb"]),
+            ("minigate-tests", &["minigate-local", "minigate-testkit", "minigate-embedded-aws"]),
+        ];
+        assert_eq!(faults(&graph), [""; 0]);
+    }
+
+    #[test]
+    fn a_forbidden_arrow_is_reported() {
+        for (user, used) in [
+            ("minigate-domain", "minigate-store"),
+            ("minigate-domain", "minigate-init-data"),
+            ("minigate-store", "minigate-platform"),
+            ("minigate-store", "minigate-init-data"),
+            ("minigate-platform", "sessions"),
+            ("minigate-platform", "minigate-testkit"),
+            ("minigate-platform", "minigate-embedded-aws"),
+            ("minigate-init-data", "minigate-domain"),
+            ("minigate-limiter", "minigate-domain"),
+            ("minigate-cache", "minigate-limiter"),
+            ("minigate-testkit", "minigate-platform"),
+            ("minigate-local", "minigate-testkit"),
+            ("minigate-embedded-aws", "minigate-domain"),
+            ("sessions", "profile"),
+            ("sessions", "minigate-embedded-aws"),
+            ("sessions", "minigate-local"),
+            ("sessions", "aws-sdk-dynamodb"),
+            ("minigate-init-data", "aws-sdk-dynamodb"),
+            ("minigate-testkit", "aws-sdk-dynamodb"),
+            ("minigate-domain", "aws-sdk-dynamodb"),
+            ("xtask", "minigate-domain"),
+        ] {
+            let expected = format!("{user} must not depend on {used}");
+            assert_eq!(faults(&[(user, &[used])]), [expected]);
+        }
+        for (user, used) in [
+            ("sessions", "profile"),
+            ("minigate-store", "minigate-platform"),
+            ("minigate-domain", "minigate-testkit"),
+            ("minigate-init-data", "minigate-testkit"),
+            ("minigate-testkit", "minigate-store"),
+        ] {
+            let expected = format!("{user} must not depend on {used} for its tests");
+            assert_eq!(faults(&[(user, &[&format!("dev:{used}")])]), [expected]);
+        }
+    }
+
+    #[test]
+    fn a_package_without_a_place_is_reported() {
+        let faults = faults(&[("stray", &[]), ("sessions", &["stray"])]);
+        assert_eq!(
+            faults,
+            ["stray (shared/stray) has no place in the architecture; see \
+              xtask/src/architecture.rs"]
+        );
+    }
+
+    #[test]
+    fn a_forbidden_line_is_reported() {
+        let elsewhere = "shared/store/src/lib.rs";
+        let config = "shared/platform/src/config.rs";
+        let excused = "#[expect(clippy::disallowed_methods, reason = \"a tool\")]\n";
+        let environment = ": only platform::config reads the environment";
+        for (path, source, expected) in [
+            (elsewhere, "let x = std::env::var(\"X\");".to_owned(), Some(environment)),
+            (elsewhere, "for x in env::vars_os() {}".to_owned(), Some(environment)),
+            (elsewhere, "use std::env::{self, var};".to_owned(), Some(environment)),
+            (elsewhere, format!("{excused}std::env::vars()"), Some(environment)),
+            (elsewhere, format!("{excused}std::env::var(\"X\")"), None),
+            (elsewhere, "// not std::env::var(\"X\")".to_owned(), None),
+            (elsewhere, "std::env::temp_dir()".to_owned(), None),
+            (config, "std::env::vars_os()".to_owned(), None),
+            (config, "client.scan()".to_owned(), Some(": a scan reads the whole table; add a key")),
+        ] {
+            let line = source.lines().count();
+            let expected: Vec<_> =
+                expected.map(|fault| format!("{path}:{line}{fault}")).into_iter().collect();
+            assert_eq!(forbidden_lines(path, &source), expected, "{source}");
+        }
+    }
+}
