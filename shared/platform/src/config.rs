@@ -156,6 +156,7 @@ impl Config {
 }
 
 /// The process's environment. Bytes that are not UTF-8 are replaced.
+#[expect(clippy::disallowed_methods, reason = "this is the place that others are sent to")]
 pub fn environment() -> impl Iterator<Item = (String, String)> {
     let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
     std::env::vars_os().map(move |(name, value)| (text(name), text(value)))

@@ -14,7 +14,20 @@ use serde_json::Value;
 fn binary(name: &str) -> PathBuf {
     static BUILDING: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
     let _one_at_a_time = BUILDING.lock().unwrap();
-    let output = Command::new(env!("CARGO"))
+    let mut build = Command::new(env!("CARGO"));
+    // Build scripts watch these. With the test's own values, cargo would build half of the tree
+    // again, and the next cargo without them once more.
+    for name in [
+        "MANIFEST_DIR",
+        "PKG_NAME",
+        "PKG_VERSION_MAJOR",
+        "PKG_VERSION_MINOR",
+        "PKG_VERSION_PATCH",
+        "PKG_VERSION_PRE",
+    ] {
+        build.env_remove(format!("CARGO_{name}"));
+    }
+    let output = build
         .args(["build", "--quiet", "--package", name, "--bin", name, "--message-format=json"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()

@@ -46,7 +46,9 @@ pub async fn verify_init_data(
             return Err(Problem::new(Code::AuthorizationMalformed)
                 .field("authorization", "must be `tma <init data>` on this route"));
         }
-        (Err(problem), Some(init_data)) if problem.code() == Code::AuthorizationMissing => init_data,
+        (Err(problem), Some(init_data)) if problem.code() == Code::AuthorizationMissing => {
+            init_data
+        }
         (Err(problem), _) => return Err(problem),
     };
     verify(platform, init_data, only).await

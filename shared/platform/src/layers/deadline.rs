@@ -28,10 +28,14 @@ pub(super) async fn enforce(
         .map_err(|_| Problem::new(Code::DeadlineExceeded).retry_after(Duration::from_secs(1)))
 }
 
+/// The first second of September 2001. No function has a deadline before it, but `cargo lambda watch`
+/// gives a duration in its place.
+const EARLIEST_UNIX_MILLIS: u64 = 1_000_000_000_000;
+
 /// Lambda's remaining time less the margin; without Lambda, no end of its own.
 fn time_left(request: &Request, platform: &Platform) -> Duration {
     match request.lambda_context_ref() {
-        Some(context) if context.deadline > 0 => {
+        Some(context) if context.deadline > EARLIEST_UNIX_MILLIS => {
             let now = platform.now().unix_millis();
             Duration::from_millis(context.deadline.saturating_sub(now)).saturating_sub(MARGIN)
         }

@@ -89,6 +89,15 @@ async fn a_request_ends_before_lambda_cuts_it_off() {
 }
 
 #[tokio::test]
+async fn a_duration_is_not_taken_for_a_deadline() {
+    let bed = Bed::start().await;
+    let mut context = lambda_http::Context::default();
+    context.deadline = 600_000;
+    let response = call(&bed, Request::get("/ok").extension(context), Body::empty()).await;
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn bodies_are_taken_up_to_64_kib() {
     let bed = Bed::start().await;
     let json = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));

@@ -116,11 +116,7 @@ fn rotation(bed: &Bed, presented: u32, made_by: Option<IdempotencyKey>) -> Rotat
     Rotation::new(presented, Origin::new("phone", "::1".to_owned()), made_by, bed.now(), LIFETIME)
 }
 
-async fn rotate(
-    bed: &Bed,
-    id: SessionId,
-    rotation: &Rotation,
-) -> Result<Rotated, RefreshRefusal> {
+async fn rotate(bed: &Bed, id: SessionId, rotation: &Rotation) -> Result<Rotated, RefreshRefusal> {
     bed.store.rotate_session(user_id(1), id, rotation, bed.now()).await.unwrap()
 }
 
@@ -208,10 +204,7 @@ async fn an_expired_session_is_not_refreshed() {
     let bed = Bed::start().await;
     let id = bed.open(1).await.id;
     bed.clock.advance(LIFETIME);
-    assert_eq!(
-        rotate(&bed, id, &rotation(&bed, 0, None)).await,
-        Err(RefreshRefusal::Expired)
-    );
+    assert_eq!(rotate(&bed, id, &rotation(&bed, 0, None)).await, Err(RefreshRefusal::Expired));
 }
 
 #[tokio::test]
@@ -237,14 +230,8 @@ async fn sessions_end_one_by_one_and_all_at_once() {
 async fn a_user_without_sessions_has_nothing_to_end() {
     let bed = Bed::start().await;
     let id = bed.request(1).id;
-    assert_eq!(
-        bed.store.revoke_session(user_id(1), id, None).await.unwrap(),
-        Revocation::NotFound
-    );
-    assert_eq!(
-        bed.store.revoke_all_sessions(user_id(1), None).await.unwrap(),
-        Revocation::Revoked
-    );
+    assert_eq!(bed.store.revoke_session(user_id(1), id, None).await.unwrap(), Revocation::NotFound);
+    assert_eq!(bed.store.revoke_all_sessions(user_id(1), None).await.unwrap(), Revocation::Revoked);
     assert_eq!(rotate(&bed, id, &rotation(&bed, 0, None)).await, Err(RefreshRefusal::Ended));
 }
 
