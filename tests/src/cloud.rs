@@ -1,0 +1,77 @@
+//! An AWS of a test's own, with a proxy in front that makes calls fail and counts them.
+
+use std::ops::Deref;
+
+use aws_sdk_secretsmanager::Client as SecretsManager;
+use minigate_embedded_aws::EmbeddedAws;
+use minigate_local::{Api, Options, development, start_aws};
+use minigate_platform::aws::configuration_of_emulator;
+use minigate_testkit::faults::FaultProxy;
+
+use crate::{Deployment, deployment::variables};
+
+/// An embedded AWS behind a [`FaultProxy`], with the tables and secrets of development. It derefs
+/// to the proxy.
+pub struct Cloud {
+    faults: FaultProxy,
+    aws: EmbeddedAws,
+}
+
+impl Deref for Cloud {
+    type Target = FaultProxy;
+
+    fn deref(&self) -> &FaultProxy {
+        &self.faults
+    }
+}
+
+impl Cloud {
+    /// Starts it; `None`, with a word about it, if the tests run against a deployment, which they
+    /// cannot configure and whose AWS they cannot make fail.
+    pub async fn start() -> Option<Self> {
+        if Deployment::of_environment().is_some() {
+            skip();
+            return None;
+        }
+        let aws = start_aws(&Options::default()).await.unwrap();
+        let faults = FaultProxy::start(&aws.endpoint_url()).await.unwrap();
+        Some(Self { faults, aws })
+    }
+
+    /// Serves the API on this AWS, with these variables on top of those of development.
+    pub async fn serve(&self, more: &[(&str, &str)]) -> Deployment {
+        let api = Api::start(0, &self.faults.endpoint_url(), variables(more)).await.unwrap();
+        Deployment::local(api.base_url(), Some(api))
+    }
+
+    /// Secrets Manager, past the proxy.
+    pub async fn secrets(&self) -> SecretsManager {
+        SecretsManager::new(&configuration_of_emulator(&self.aws.endpoint_url()).await)
+    }
+
+    /// Puts a new version of a secret in its place, as a rotation does, or creates it.
+    pub async fn put_secret(&self, name: &str, text: &str) {
+        let secrets = self.secrets().await;
+        let put = secrets.put_secret_value().secret_id(name).secret_string(text).send().await;
+        if put.is_err() {
+            secrets.create_secret().name(name).secret_string(text).send().await.unwrap();
+        }
+    }
+
+    /// Rotates the token of the bot of development.
+    pub async fn put_bot_secret(&self, text: &str) {
+        self.put_secret(development::BOT_SECRET, text).await;
+    }
+
+    /// Rotates the key that signs tokens.
+    pub async fn put_signing_secret(&self, text: &str) {
+        self.put_secret(development::SIGNING_SECRET, text).await;
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a test that is skipped has to say so")]
+fn skip() {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    eprintln!("skipped: {test} needs an AWS of its own, and MINIGATE_BASE_URL names a deployment");
+}

@@ -1,0 +1,154 @@
+//! How often each route calls AWS. A call too many is latency for every user and money every day.
+
+use std::time::Instant;
+
+use minigate_embedded_aws::protocol::Service;
+use minigate_tests::{Answer, Cloud, Deployment, OpenSession, Request, random_user, with_header};
+use serde_json::json;
+
+/// Sends the request, checks its status, and returns the calls it made: `GetItem GetItem`.
+async fn calls(cloud: &Cloud, request: Request, status: u16) -> (Answer, String) {
+    cloud.reset_counts();
+    let answer = request.send().await;
+    assert_eq!(answer.status, status, "{}", answer.body);
+    let mut names = Vec::new();
+    for (call, count) in cloud.calls() {
+        names.extend(std::iter::repeat_n(call.operation, count));
+    }
+    (answer, names.join(" "))
+}
+
+async fn prepared() -> Option<(Cloud, Deployment, OpenSession)> {
+    let cloud = Cloud::start().await?;
+    let api = cloud.serve(&[]).await;
+    let session = api.new_session().await;
+    Some((cloud, api, session))
+}
+
+#[tokio::test]
+async fn opening_a_session_is_one_read_and_one_write() {
+    let Some((cloud, api, known)) = prepared().await else { return };
+    let post = |user: u64| api.post("/v1/sessions").tma(&api.bot.init_data(user));
+    let (_, first) = calls(&cloud, post(random_user()), 201).await;
+    assert_eq!(first, "Query TransactWriteItems");
+    for _ in 0..6 {
+        let (_, later) = calls(&cloud, post(known.user_id), 201).await;
+        assert_eq!(later, "Query UpdateItem");
+    }
+    let (_, repeated) = {
+        calls(&cloud, post(known.user_id).idempotency_key("k"), 201).await;
+        calls(&cloud, post(known.user_id).idempotency_key("k"), 201).await
+    };
+    assert_eq!(repeated, "Query");
+}
+
+#[tokio::test]
+async fn once_only_init_data_costs_no_further_call() {
+    let Some(cloud) = Cloud::start().await else { return };
+    let api = cloud.serve(&[("MINIGATE_INIT_DATA_ONE_TIME_USE", "true")]).await;
+    let user = random_user();
+    for _ in 0..2 {
+        let request = api.post("/v1/sessions").tma(&api.bot.init_data(user));
+        let (_, made) = calls(&cloud, request, 201).await;
+        assert_eq!(made, "Query TransactWriteItems");
+    }
+}
+
+#[tokio::test]
+async fn the_other_routes() {
+    let Some((cloud, api, session)) = prepared().await else { return };
+    let OpenSession { user_id, tokens } = session;
+    let other = api.open_session(user_id).await.tokens;
+    let tma = |request: Request| request.tma(&api.bot.init_data(user_id));
+    let bearer = |request: Request| request.bearer(&tokens.access);
+    let language = || api.patch("/v1/me").json(&json!({ "language": "de" }));
+    let refresh = api.post("/v1/sessions/refresh");
+    let refresh = refresh.json(&json!({ "refresh_token": tokens.refresh }));
+    let other = format!("/v1/sessions/{}", other.session_id);
+    for (name, request, status, expected) in [
+        ("health", api.get("/health"), 200, ""),
+        ("read with a token", bearer(api.get("/v1/me")), 200, "GetItem"),
+        ("read with init data", tma(api.get("/v1/me")), 200, "GetItem"),
+        ("change with a token", bearer(language()), 200, "GetItem UpdateItem"),
+        ("change with init data", tma(language()), 200, "UpdateItem"),
+        ("stale change", tma(language().header("if-match", "\"9\"")), 412, "UpdateItem"),
+        ("list", bearer(api.get("/v1/sessions")), 200, "GetItem"),
+        ("refresh", refresh, 200, "UpdateItem"),
+        ("revoke", bearer(api.delete(&other)), 204, "UpdateItem"),
+        ("revoke again", bearer(api.delete(&other)), 404, "UpdateItem"),
+        ("revoke all", bearer(api.delete("/v1/sessions")), 204, "UpdateItem"),
+        ("revoked", bearer(api.get("/v1/sessions")), 401, "GetItem"),
+    ] {
+        let (_, made) = calls(&cloud, request, status).await;
+        assert_eq!(made, expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn detailed_health_asks_each_dependency_once() {
+    let Some((cloud, api, _)) = prepared().await else { return };
+    let request = api.get("/health/detailed").tma(&api.bot.init_data(api.admin_id));
+    calls(&cloud, request, 200).await;
+    assert_eq!(cloud.count(Service::DynamoDb), 1);
+    // Two versions of two secrets.
+    assert_eq!(cloud.count("GetSecretValue"), 4);
+}
+
+/// Whoever is refused before it is known who they are costs nothing.
+#[tokio::test]
+async fn a_refusal_costs_no_call_to_dynamodb() {
+    let Some((cloud, api, session)) = prepared().await else { return };
+    let forged = api.bot.init_data(session.user_id).replace("Ada", "Eve");
+    let forged_token =
+        with_header(&session.tokens.access, r#"{"alg":"EdDSA","typ":"at+jwt","kid":"forged"}"#);
+    let refresh =
+        |token: &str| api.post("/v1/sessions/refresh").json(&json!({ "refresh_token": token }));
+    cloud.reset_counts();
+    for request in [
+        api.post("/v1/sessions"),
+        api.post("/v1/sessions").tma(&forged),
+        api.post("/v1/sessions").json(&json!({ "init_data": forged })),
+        api.post("/v1/sessions").tma(&api.bot.init_data_at(session.user_id, 1)),
+        api.post("/v1/sessions").tma(&api.bot.init_data(1)).idempotency_key("?"),
+        api.get("/v1/me"),
+        api.get("/v1/me").tma(&forged),
+        api.get("/v1/me").bearer(&forged_token),
+        api.get("/v1/me").bearer(&session.tokens.refresh),
+        api.patch("/v1/me").bearer(&forged_token).json(&json!({ "language": "de" })),
+        api.get("/v1/sessions").bearer(&forged_token),
+        api.delete("/v1/sessions").bearer(&forged_token),
+        refresh(&session.tokens.access),
+        refresh(&forged_token),
+        refresh(&(session.tokens.refresh.clone() + "AAAA")),
+        api.get("/health/detailed").tma(&api.bot.init_data(session.user_id)),
+        api.get("/nowhere"),
+        api.post("/health"),
+    ] {
+        let answer = request.send().await;
+        assert!((400..500).contains(&answer.status), "{}", answer.body);
+    }
+    assert_eq!(cloud.count(Service::DynamoDb), 0, "{:?}", cloud.calls());
+}
+
+/// A signature that does not verify may be one of a newer key, so Secrets Manager is asked; but
+/// forgers do not decide how often.
+#[tokio::test]
+async fn forgeries_cause_a_handful_of_calls_to_secrets_manager() {
+    let Some((cloud, api, session)) = prepared().await else { return };
+    let forged = api.bot.init_data(session.user_id).replace("Ada", "Eve");
+    let forged_token =
+        with_header(&session.tokens.access, r#"{"alg":"EdDSA","typ":"at+jwt","kid":"forged"}"#);
+    cloud.reset_counts();
+    let started = Instant::now();
+    for _ in 0..50 {
+        let answer = api.get("/v1/me").tma(&forged).send().await;
+        answer.assert_problem(401, "hash_mismatch", &["init_data"]);
+        let answer = api.get("/v1/me").bearer(&forged_token).send().await;
+        answer.assert_problem(401, "token_invalid", &["authorization"]);
+    }
+    // Five looks at once and one every six seconds, each at two versions of two secrets.
+    let looks = 5 + 1 + usize::try_from(started.elapsed().as_secs() / 6).unwrap();
+    let asked = cloud.count(Service::SecretsManager);
+    assert!((4..=4 * looks).contains(&asked), "{asked} calls");
+    assert_eq!(cloud.count(Service::DynamoDb), 0);
+}

@@ -1,0 +1,7 @@
+//! What all routes share.
+
+mod bodies;
+mod cors;
+mod headers;
+mod rate_limit;
+mod routes;

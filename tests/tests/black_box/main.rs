@@ -1,0 +1,16 @@
+//! The API as its clients meet it: over HTTP, and nothing else.
+//!
+//! The modules mirror the routes (`sessions`, `profile`, `health`), what all routes share (`http`,
+//! `credentials`), and what happens when AWS is not well (`faults`).
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and says at what"
+)]
+
+mod credentials;
+mod faults;
+mod health;
+mod http;
+mod profile;
+mod sessions;

@@ -1,0 +1,77 @@
+//! A user has five sessions at most; the oldest gives way.
+
+use std::sync::Arc;
+
+use minigate_tests::{Cloud, Deployment, Tokens, random_user};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+#[tokio::test]
+async fn the_sixth_ends_the_oldest() {
+    let api = Deployment::shared();
+    let user = random_user();
+    let mut sessions = Vec::new();
+    for _ in 0..5 {
+        sessions.push(api.open_session(user).await.tokens);
+    }
+    // A refresh does not make a session younger.
+    let refreshed = api.refresh(&sessions[0].refresh).await.assert_success(200, &[]);
+    sessions[0] = Tokens::of(&refreshed);
+    assert_eq!(api.sessions_of(user).await.len(), 5);
+
+    let sixth = api.open_session(user).await.tokens;
+
+    api.assert_ended(&sessions[0]).await;
+    for session in sessions[1..].iter().chain([&sixth]) {
+        api.assert_alive(session).await;
+    }
+    let newest_first: Vec<_> = sessions[1..].iter().chain([&sixth]).rev().collect();
+    let listed = api.sessions_of(user).await;
+    let ids = listed.iter().map(|session| session["id"].as_str().unwrap());
+    assert!(ids.eq(newest_first.iter().map(|tokens| tokens.session_id.as_str())), "{listed:?}");
+}
+
+/// The first sessions of a user, all at once: the moment at which a second profile or a sixth
+/// session could slip in.
+#[tokio::test]
+async fn concurrent_first_sessions_make_one_user_and_five_sessions() {
+    let api = Arc::new(Deployment::shared());
+    let user = random_user();
+    let mut requests = JoinSet::new();
+    for _ in 0..12 {
+        let api = Arc::clone(&api);
+        requests.spawn(async move {
+            api.post("/v1/sessions").tma(&api.bot.init_data(user)).send().await
+        });
+    }
+    let mut alive = 0;
+    for opened in requests.join_all().await {
+        let document = opened.assert_success(201, &["location"]);
+        assert_eq!(document["user"]["display_name"], "Ada Lovelace");
+        let tokens = Tokens::of(&document);
+        let listed = api.get("/v1/sessions").bearer(&tokens.access).send().await;
+        match listed.status {
+            200 => alive += 1,
+            _ => listed.assert_problem(401, "session_revoked", &[]),
+        }
+    }
+    assert_eq!(alive, 5);
+    assert_eq!(api.sessions_of(user).await.len(), 5);
+    assert_eq!(api.profile(user).await["version"], 1);
+}
+
+#[tokio::test]
+async fn the_limit_is_configured() {
+    let Some(cloud) = Cloud::start().await else { return };
+    let api = cloud.serve(&[("MINIGATE_SESSIONS_PER_USER", "1")]).await;
+    let user = random_user();
+    let first = api.open_session(user).await.tokens;
+    let second = api.open_session(user).await.tokens;
+    api.assert_ended(&first).await;
+    api.assert_alive(&second).await;
+    let listed = api.sessions_of(user).await;
+    assert_eq!(
+        listed.iter().map(|session| &session["id"]).collect::<Vec<_>>(),
+        [&json!(second.session_id)]
+    );
+}
