@@ -108,8 +108,8 @@ struct ProfilePatch {
     language: Option<String>,
     /// Which messages the user wants.
     #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false)]
-    notifications: Option<NotificationsWire>,
+    #[schema(nullable = false, value_type = Option<NotificationsWire>)]
+    notifications: Option<String>,
 }
 
 impl ProfilePatch {
@@ -125,7 +125,9 @@ impl ProfilePatch {
         let language = self
             .language
             .and_then(|text| text.parse().map_err(|error| refuse("language", error)).ok());
-        let notifications = self.notifications.map(Notifications::from);
+        let notifications = self
+            .notifications
+            .and_then(|text| text.parse().map_err(|error| refuse("notifications", error)).ok());
         if let Some(problem) = problem {
             return Err(problem);
         }
@@ -178,7 +180,7 @@ impl From<Profile> for ProfileOut {
 }
 
 /// Which messages the user wants.
-#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum NotificationsWire {
     /// Everything, news included.
@@ -195,16 +197,6 @@ impl From<Notifications> for NotificationsWire {
             Notifications::All => Self::All,
             Notifications::Important => Self::Important,
             Notifications::None => Self::None,
-        }
-    }
-}
-
-impl From<NotificationsWire> for Notifications {
-    fn from(choice: NotificationsWire) -> Self {
-        match choice {
-            NotificationsWire::All => Self::All,
-            NotificationsWire::Important => Self::Important,
-            NotificationsWire::None => Self::None,
         }
     }
 }

@@ -94,7 +94,8 @@ async fn open_session(
 /// Makes the next tokens of a session.
 ///
 /// A refresh token is good once. If one is used again, it was copied, and the session ends for
-/// whoever holds it.
+/// whoever holds it. A client whose answer was lost may ask again only if it sent an
+/// `Idempotency-Key`, and sends the same one: it then gets the same tokens.
 #[utoipa::path(
     post, path = "/v1/sessions/refresh", tag = "sessions",
     params(("Idempotency-Key" = Option<String>, Header, description = "Names this request; a repetition gets the same tokens")),

@@ -108,6 +108,19 @@ pub enum Notifications {
     None,
 }
 
+impl FromStr for Notifications {
+    type Err = InvalidField;
+
+    fn from_str(text: &str) -> Result<Self, InvalidField> {
+        match text {
+            "all" => Ok(Self::All),
+            "important" => Ok(Self::Important),
+            "none" => Ok(Self::None),
+            _ => Err(InvalidField { expected: "`all`, `important` or `none`" }),
+        }
+    }
+}
+
 /// A user of the product.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {

@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Code, Problem};
 
-/// A JSON body. As a response it is written as one.
+/// A JSON body, an object. As a response it is written as one.
 ///
 /// Refused are bodies that are not `application/json`, that are longer than the route takes, that
 /// are not JSON, and that have a field which is unknown, missing or wrong; the problem names it.
@@ -62,42 +62,64 @@ fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Pro
         return Err(Problem::new(Code::UnsupportedMediaType)
             .field("content-type", "must be `application/json`"));
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        refusal(path, error.into_inner())
-    })?;
-    deserializer.end().map_err(|error| refusal(".".to_owned(), error))?;
-    Ok(parsed)
-}
-
-fn refusal(path: String, error: serde_json::Error) -> Problem {
-    if error.is_data() {
-        let field = match field_of_object(&error) {
-            Some(field) if path == "." => field,
-            Some(field) => format!("{path}.{field}"),
-            None => path,
-        };
-        Problem::new(Code::BodyInvalid).field(field, without_position(&error))
-    } else {
-        Problem::new(Code::BodyMalformed).detail(format!("The body is not JSON: {error}."))
+    // serde would also take a list for a struct, its fields in order.
+    let is_object = body.trim_ascii_start().first() == Some(&b'{');
+    if !is_object && is_valid(body) {
+        return Err(Problem::new(Code::BodyInvalid).field(".", "must be an object"));
     }
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let parsed = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| (error.path().to_string(), error.into_inner()))
+        .and_then(|parsed| {
+            deserializer.end().map_err(|error| (".".to_owned(), error)).map(|()| parsed)
+        });
+    parsed.map_err(|(path, error)| {
+        // serde_json calls some wrong types a syntax error, so the syntax is looked at by itself.
+        if error.is_data() || is_valid(body) {
+            wrong_field(&path, &error.to_string())
+        } else {
+            Problem::new(Code::BodyMalformed).detail(format!("The body is not JSON: {error}."))
+        }
+    })
 }
 
-/// serde reports a missing or repeated field at the object around it; this names the field.
-fn field_of_object(error: &serde_json::Error) -> Option<String> {
-    let message = error.to_string();
-    let rest = ["missing field `", "duplicate field `"]
-        .iter()
-        .find_map(|beginning| message.strip_prefix(beginning))?;
-    rest.split_once('`').map(|(field, _)| field.to_owned())
+fn is_valid(json: &[u8]) -> bool {
+    // Not `IgnoredAny`, which does not look into strings.
+    serde_json::from_slice::<serde_json::Value>(json).is_ok()
 }
 
-/// What is wrong, without the line and column in a body that its sender may have made with a
-/// library.
-fn without_position(error: &serde_json::Error) -> String {
-    let message = error.to_string();
-    message.rsplit_once(" at line ").map_or(message.clone(), |(message, _)| message.to_owned())
+/// Names the field and says what it must be. serde's own words also repeat the value, which may be
+/// a secret that was put into the wrong place.
+fn wrong_field(path: &str, message: &str) -> Problem {
+    let (what, rest) = message.split_once(" `").unwrap_or((message, ""));
+    let name = rest.split_once('`').map_or("", |(name, _)| name);
+    let field = match what {
+        // Reported at the object around the field.
+        "missing field" | "duplicate field" if path == "." => name.to_owned(),
+        "missing field" | "duplicate field" => format!("{path}.{name}"),
+        _ => path.to_owned(),
+    };
+    let expected = message.split_once(", expected ").map(|(_, expected)| {
+        expected.rsplit_once(" at line ").map_or(expected, |(expected, _)| expected)
+    });
+    let message = match (what, expected) {
+        ("missing field", _) => "is missing".to_owned(),
+        ("duplicate field", _) => "stands twice".to_owned(),
+        ("unknown field", Some(expected)) => format!("is unknown; expected {expected}"),
+        ("unknown field", None) => "is unknown".to_owned(),
+        (_, Some(expected)) => format!("must be {expected}"),
+        _ => "has a wrong type".to_owned(),
+    };
+    Problem::new(Code::BodyInvalid).field(shortened(&field), message)
+}
+
+/// A field's name of a length that somebody would give one. What is longer is something else.
+fn shortened(field: &str) -> String {
+    const MAX_CHARS: usize = 64;
+    match field.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{}...", &field[..end]),
+        None => field.to_owned(),
+    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -120,7 +142,11 @@ mod tests {
     struct Body {
         name: String,
         inner: Option<Inner>,
+        kind: Option<Kind>,
     }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    enum Kind {}
 
     #[derive(Debug, Deserialize, PartialEq)]
     #[serde(deny_unknown_fields)]
@@ -140,7 +166,7 @@ mod tests {
 
     #[test]
     fn json_is_taken() {
-        let body = Body { name: "a".to_owned(), inner: Some(Inner { count: 1 }) };
+        let body = Body { name: "a".to_owned(), inner: Some(Inner { count: 1 }), kind: None };
         let text = r#"{"name":"a","inner":{"count":1}}"#;
         assert_eq!(parsed("application/json; charset=utf-8", text), Ok(body));
     }
@@ -156,11 +182,21 @@ mod tests {
             (r#"{"name":"a","name":"b"}"#, Code::BodyInvalid, named("name")),
             (r#"{"name":"a","inner":{}}"#, Code::BodyInvalid, named("inner.count")),
             (r#"[]"#, Code::BodyInvalid, named(".")),
+            (r#" ["a", {"count": 1}]"#, Code::BodyInvalid, named(".")),
+            (r#"{"name":"a","kind":true}"#, Code::BodyInvalid, named("kind")),
+            (r#"{"name":"a","kind":[}"#, Code::BodyMalformed, None),
             (r#"{"name":"a""#, Code::BodyMalformed, None),
             (r#"{"name":"a"} {}"#, Code::BodyMalformed, None),
             ("", Code::BodyMalformed, None),
         ] {
             assert_eq!(parsed("application/json", body), Err((code, field)), "{body}");
+        }
+        let secret = "s".repeat(100);
+        let unknown = wrong_field(&secret, &format!("unknown field `{secret}`, expected `a`"));
+        let typed = wrong_field("a", &format!("invalid type: string \"{secret}\", expected u64"));
+        for problem in [unknown, typed] {
+            let document = String::from_utf8(problem.to_json("")).unwrap();
+            assert!(!document.contains(&secret), "{document}");
         }
         assert_eq!(
             parsed("text/plain", r#"{"name":"a"}"#),

@@ -1,6 +1,9 @@
 //! Parts of the path.
 
-use axum::{extract::FromRequestParts, http::request::Parts};
+use axum::{
+    extract::{FromRequestParts, MatchedPath},
+    http::request::Parts,
+};
 use serde::de::DeserializeOwned;
 
 use crate::{Code, Problem};
@@ -18,16 +21,23 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
         match axum::extract::Path::<T>::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
             Err(PathRejection::FailedToDeserializePathParams(error)) => {
-                let (field, message) = match error.into_kind() {
-                    ErrorKind::ParseErrorAtKey { key, expected_type, .. } => {
-                        (key, format!("must be of type {expected_type}"))
-                    }
-                    ErrorKind::DeserializeError { key, message, .. } => (key, message),
-                    kind => ("path".to_owned(), kind.to_string()),
+                let field = match error.into_kind() {
+                    ErrorKind::ParseErrorAtKey { key, .. }
+                    | ErrorKind::DeserializeError { key, .. }
+                    | ErrorKind::InvalidUtf8InPathParam { key } => key,
+                    _ => only_part(parts).unwrap_or("path").to_owned(),
                 };
-                Err(Problem::new(Code::PathInvalid).field(field, message))
+                Err(Problem::new(Code::PathInvalid).field(field, "is not of the form it must have"))
             }
             Err(error) => Err(Problem::internal(error)),
         }
     }
+}
+
+/// The name of the route's variable part, if it has one only: axum then does not say which.
+fn only_part(parts: &Parts) -> Option<&str> {
+    let route = parts.extensions.get::<MatchedPath>()?.as_str();
+    let mut names = route.split('{').skip(1).filter_map(|part| part.split_once('}'));
+    let (name, _) = names.next()?;
+    names.next().is_none().then_some(name)
 }

@@ -100,7 +100,7 @@ async fn a_duration_is_not_taken_for_a_deadline() {
 #[tokio::test]
 async fn bodies_are_taken_up_to_64_kib() {
     let bed = Bed::start().await;
-    let json = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
+    let json = |bytes: usize| format!(r#"{{"":"{}"}}"#, "x".repeat(bytes - 7));
     for (bytes, expected) in [(65_536, StatusCode::OK), (65_537, StatusCode::PAYLOAD_TOO_LARGE)] {
         let request = Request::post("/echo").header(header::CONTENT_TYPE, "application/json");
         assert_eq!(call(&bed, request, json(bytes)).await.status(), expected, "{bytes} bytes");
