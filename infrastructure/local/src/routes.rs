@@ -14,6 +14,8 @@ pub fn all() -> Router {
     Router::with_openapi(Reference::openapi())
         .merge(sessions::router())
         .merge(profile::router())
+        .merge(verify::router())
+        .merge(keys::router())
         .merge(health::router())
 }
 
@@ -87,5 +89,10 @@ impl Modify for Credentials {
             "The Mini App's init data: `tma <init data>`",
         ));
         components.add_security_scheme("initData", SecurityScheme::ApiKey(init_data));
+        let api_key = ApiKey::Header(ApiKeyValue::with_description(
+            "X-Api-Key",
+            "The key of another back end, checked by API Gateway",
+        ));
+        components.add_security_scheme("apiKey", SecurityScheme::ApiKey(api_key));
     }
 }

@@ -16,6 +16,7 @@ pub mod layers;
 mod metrics;
 mod platform;
 mod problem;
+pub mod public;
 pub mod secrets;
 mod serve;
 mod system;

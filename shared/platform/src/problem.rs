@@ -224,6 +224,11 @@ impl Problem {
         self.0.code
     }
 
+    /// Whether the request is at fault, and not we.
+    pub fn is_refusal(&self) -> bool {
+        self.0.code.status().is_client_error()
+    }
+
     /// What led to it, each cause after its effect.
     pub(crate) fn causes(&self) -> Option<String> {
         let mut next = self.0.cause.as_deref().map(|cause| cause as &(dyn StdError + 'static));

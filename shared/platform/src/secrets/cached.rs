@@ -149,11 +149,19 @@ impl<T: Send + Sync + 'static> CachedSecret<T> {
     /// # Errors
     /// [`SecretError`] if there has never been a good value.
     pub async fn get(&self) -> Result<Arc<Versions<T>>, SecretError> {
+        self.get_within(AGES_OUT_AFTER).await
+    }
+
+    /// The value, no older than `max_age` unless Secrets Manager is down.
+    ///
+    /// # Errors
+    /// [`SecretError`] if there has never been a good value.
+    pub async fn get_within(&self, max_age: Duration) -> Result<Arc<Versions<T>>, SecretError> {
         let Some((value, fetched_at)) = self.shared.value() else {
             return self.shared.fetch_unless_changed(None).await;
         };
         let age = self.shared.clock.now().since(fetched_at);
-        if age >= AGES_OUT_AFTER {
+        if age >= max_age {
             return self.shared.fetch_unless_changed(Some(&value)).await.or(Ok(value));
         }
         if age >= REFRESH_AFTER {

@@ -1,6 +1,6 @@
 //! The key that signs the tokens of this deployment.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
@@ -62,6 +62,15 @@ impl SigningSecret {
     /// [`SecretError`] if there has never been a good value.
     pub async fn keys(&self) -> Result<KeyRing, SecretError> {
         Ok(KeyRing::new(self.secret.get().await?, Arc::clone(&self.issuer)))
+    }
+
+    /// The keys as they were at most `max_age` ago, for whoever publishes them: a new key must be
+    /// known soon after it begins to sign.
+    ///
+    /// # Errors
+    /// [`SecretError`] if there has never been a good value.
+    pub async fn keys_within(&self, max_age: Duration) -> Result<KeyRing, SecretError> {
+        Ok(KeyRing::new(self.secret.get_within(max_age).await?, Arc::clone(&self.issuer)))
     }
 
     /// Keys fetched after `known`, which does not have the key of a token.

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signature, Signer, VerifyingKey};
 use minigate_domain::Timestamp;
 
@@ -55,6 +56,23 @@ impl KeyRing {
 
     pub(crate) fn versions(&self) -> &Arc<Versions<SigningKey>> {
         &self.versions
+    }
+
+    /// The public keys that verify tokens, as a JWK set (RFC 7517, RFC 8037): the present one and
+    /// the one before it.
+    pub fn jwks(&self) -> serde_json::Value {
+        let keys = [Some(&self.versions.current), self.versions.previous.as_ref()];
+        let jwk = |key: &SigningKey| {
+            serde_json::json!({
+                "kty": "OKP",
+                "crv": "Ed25519",
+                "alg": "EdDSA",
+                "use": "sig",
+                "kid": key.id,
+                "x": URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes()),
+            })
+        };
+        serde_json::json!({ "keys": keys.into_iter().flatten().map(jwk).collect::<Vec<_>>() })
     }
 
     /// An access token that says this.
@@ -124,8 +142,6 @@ impl KeyRing {
     }
 
     fn sign(&self, typ: &str, claims: &WireClaims) -> String {
-        use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-
         let key = &self.versions.current;
         let input = signing_input(typ, &key.id, claims);
         let signature = key.pair.sign(input.as_bytes()).to_bytes();
@@ -163,7 +179,6 @@ fn from_seconds(seconds: u64) -> Timestamp {
 mod tests {
     use std::time::Duration;
 
-    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     use minigate_domain::{BotId, UserId};
     use proptest::prelude::*;
 

@@ -1,0 +1,99 @@
+//! What others need to work with this API: the keys of its tokens, and its reference.
+//!
+//! | route | who | store calls |
+//! |---|---|---|
+//! | `GET /.well-known/jwks.json` | anyone | none |
+//! | `GET /openapi.json` | anyone | none |
+//!
+//! Both may be cached, and answer 304 to who has them.
+
+use std::time::Duration;
+
+use axum::{extract::State, response::Response};
+use minigate_platform::{
+    Platform, Problem, Router,
+    public::{self, Freshness, IfNoneMatch},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+/// How old the published keys may be. A new key signs as soon as some instance has fetched it, and
+/// whoever verifies offline looks here for a key that it does not know.
+const KEYS_AT_MOST: Duration = Duration::from_secs(15);
+
+/// How long such a look may be answered by a cache. When the API is down, its keys are still good.
+const KEYS: Freshness = Freshness {
+    fresh: Duration::from_secs(60),
+    while_revalidating: Duration::from_secs(60),
+    if_error: Duration::from_secs(24 * 60 * 60),
+};
+
+/// The reference changes with a deployment.
+const REFERENCE: Freshness = Freshness {
+    fresh: Duration::from_secs(5 * 60),
+    while_revalidating: Duration::from_secs(60 * 60),
+    if_error: Duration::from_secs(24 * 60 * 60),
+};
+
+/// The routes of this function.
+pub fn router() -> Router {
+    Router::new().routes(routes!(jwks)).routes(routes!(reference))
+}
+
+/// The public keys that verify access tokens.
+#[utoipa::path(
+    get, path = "/.well-known/jwks.json", tag = "keys",
+    security(()),
+    responses(
+        (status = 200, body = JwkSet, headers(("ETag" = String), ("Cache-Control" = String))),
+        (status = 304, description = "The client has them"),
+    ),
+)]
+async fn jwks(
+    State(platform): State<Platform>,
+    if_none_match: IfNoneMatch,
+) -> Result<Response, Problem> {
+    let keys = platform.signing.keys_within(KEYS_AT_MOST).await?.jwks();
+    Ok(public::answer(keys.to_string(), "application/json", KEYS, &if_none_match))
+}
+
+/// This document.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "keys",
+    security(()),
+    responses(
+        (status = 200, description = "OpenAPI 3.1", headers(("ETag" = String), ("Cache-Control" = String))),
+        (status = 304, description = "The client has it"),
+    ),
+)]
+async fn reference(if_none_match: IfNoneMatch) -> Response {
+    // Committed, and held by a test to what the code says: a function alone does not know the
+    // routes of the others.
+    let reference = include_str!("../../../docs/openapi.json");
+    public::answer(reference, "application/json", REFERENCE, &if_none_match)
+}
+
+/// A JWK set (RFC 7517).
+#[derive(Serialize, ToSchema)]
+struct JwkSet {
+    /// The keys: the one that signs, and the one that signed before it.
+    keys: Vec<Jwk>,
+}
+
+/// An Ed25519 public key (RFC 8037).
+#[derive(Serialize, ToSchema)]
+struct Jwk {
+    /// Always `OKP`.
+    kty: String,
+    /// Always `Ed25519`.
+    crv: String,
+    /// Always `EdDSA`.
+    alg: String,
+    /// Always `sig`.
+    r#use: String,
+    /// The name of the key, as in the header of a token.
+    kid: String,
+    /// The key, in base64url.
+    x: String,
+}

@@ -1,0 +1,229 @@
+//! "Is this user real?", for other back ends.
+//!
+//! | route | who | store calls |
+//! |---|---|---|
+//! | `POST /v1/verify` | holders of an API key, which API Gateway checks | none |
+//!
+//! Up to 100 init data in one request, each checked by HMAC, with the keys of this deployment's bots,
+//! or by Telegram's Ed25519 signature, for any bot. A refused one is a verdict, not an error.
+
+use axum::extract::{DefaultBodyLimit, State};
+use minigate_domain::BotId;
+use minigate_init_data::{self as init_data, Environment, InitData, Key, Verifier};
+use minigate_platform::{Code, Platform, Problem, Router, extract::Json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+/// How many init data a request may hold.
+const MAX_ITEMS: usize = 100;
+/// A hundred times the longest init data, escaped as JSON, and some room.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// The routes of this function.
+pub fn router() -> Router {
+    Router::new().routes(routes!(verify)).layer(DefaultBodyLimit::max(BODY_LIMIT))
+}
+
+/// Tells of each init data whether it is genuine, and who the user is.
+#[utoipa::path(
+    post, path = "/v1/verify", tag = "verify",
+    request_body = VerifyRequest,
+    security(("apiKey" = [])),
+    responses((status = 200, body = Verdicts)),
+)]
+async fn verify(
+    State(platform): State<Platform>,
+    Json(body): Json<VerifyRequest>,
+) -> Result<Json<Verdicts>, Problem> {
+    if !(1..=MAX_ITEMS).contains(&body.items.len()) {
+        return Err(Problem::new(Code::BodyInvalid)
+            .field("items", format!("must have 1 to {MAX_ITEMS} entries")));
+    }
+    let mut verdicts = Vec::with_capacity(body.items.len());
+    for (index, item) in body.items.iter().enumerate() {
+        let verdict = match item.method {
+            VerifyMethod::Hmac => verify_hash(&platform, item, index).await?,
+            VerifyMethod::Ed25519 => verify_signature(&platform, item, index)?,
+        };
+        verdicts.push(verdict);
+    }
+    Ok(Json(Verdicts { verdicts }))
+}
+
+async fn verify_hash(platform: &Platform, item: &VerifyItem, index: usize) -> Result<Verdict, Problem> {
+    let only = item.bot_id.map(BotId::new).transpose();
+    let only = only.map_err(|error| invalid(index, "bot_id", &error))?;
+    let now = platform.now().unix_seconds();
+    match platform.bots.verify(&item.init_data, only, now).await {
+        Ok((verified, _)) => Ok(Verdict::genuine(&verified)),
+        Err(problem) if problem.is_refusal() => Ok(Verdict::refused(problem.code())),
+        Err(problem) => Err(problem),
+    }
+}
+
+fn verify_signature(platform: &Platform, item: &VerifyItem, index: usize) -> Result<Verdict, Problem> {
+    let missing = || {
+        Problem::new(Code::BodyInvalid)
+            .field(format!("items[{index}].bot_id"), "is needed for the method `ed25519`")
+    };
+    let bot_id = init_data::BotId::new(item.bot_id.ok_or_else(missing)?)
+        .map_err(|error| invalid(index, "bot_id", &error))?;
+    let environment = match item.environment {
+        TelegramEnvironment::Production => Environment::Production,
+        TelegramEnvironment::Test => Environment::Test,
+    };
+    let verifier = Key::third_party(bot_id, environment)
+        .and_then(|key| Verifier::new([key]))
+        .map_err(Problem::internal)?
+        .with_max_age(Some(platform.config.init_data_max_age));
+    Ok(match verifier.verify(&item.init_data, platform.now().unix_seconds()) {
+        Ok(verified) => Verdict::genuine(&verified),
+        Err(error) => Verdict::refused(Problem::from(error).code()),
+    })
+}
+
+fn invalid(index: usize, field: &str, error: &dyn std::fmt::Display) -> Problem {
+    Problem::new(Code::BodyInvalid).field(format!("items[{index}].{field}"), error.to_string())
+}
+
+/// What is to be verified.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct VerifyRequest {
+    /// 1 to 100 entries.
+    #[schema(min_items = 1, max_items = 100)]
+    items: Vec<VerifyItem>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct VerifyItem {
+    /// The Mini App's `initData`.
+    init_data: String,
+    /// How to check it.
+    #[serde(default)]
+    method: VerifyMethod,
+    /// With `hmac`: take only this bot of the deployment. With `ed25519`: the bot, needed.
+    #[serde(default)]
+    bot_id: Option<u64>,
+    /// With `ed25519`: whose key signed.
+    #[serde(default)]
+    environment: TelegramEnvironment,
+}
+
+/// How init data is checked.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum VerifyMethod {
+    /// `hash`, with the key of a bot of this deployment.
+    #[default]
+    Hmac,
+    /// `signature`, with Telegram's public key.
+    Ed25519,
+}
+
+/// Telegram's environments.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum TelegramEnvironment {
+    /// Where users are.
+    #[default]
+    Production,
+    /// Where bots are tried.
+    Test,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Verdicts {
+    /// One for each entry of the request, in its order.
+    verdicts: Vec<Verdict>,
+}
+
+/// What became of one entry.
+#[derive(Serialize, ToSchema)]
+struct Verdict {
+    /// Whether the init data is genuine.
+    valid: bool,
+    /// Why it is not: a code of docs/problems.md.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    /// What the code means.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    /// What genuine init data says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    init_data: Option<VerifiedInitData>,
+}
+
+impl Verdict {
+    fn genuine(verified: &InitData) -> Self {
+        let init_data = Some(VerifiedInitData::from(verified));
+        Self { valid: true, code: None, reason: None, init_data }
+    }
+
+    const fn refused(code: Code) -> Self {
+        let (code, reason) = (Some(code.as_str()), Some(code.title()));
+        Self { valid: false, code, reason, init_data: None }
+    }
+}
+
+/// The fields of genuine init data.
+#[derive(Serialize, ToSchema)]
+struct VerifiedInitData {
+    /// The bot that it was signed for.
+    bot_id: u64,
+    /// When it was signed, in Unix seconds.
+    auth_date: u64,
+    /// Who the user is.
+    user: Option<TelegramUserOut>,
+    /// The parameter that the Mini App was opened with.
+    start_param: Option<String>,
+    /// The id of the chat in which it was opened, in Telegram's opaque form.
+    chat_instance: Option<String>,
+    /// The query to answer with `answerWebAppQuery`.
+    query_id: Option<String>,
+}
+
+impl From<&InitData> for VerifiedInitData {
+    fn from(verified: &InitData) -> Self {
+        Self {
+            bot_id: verified.bot_id().get(),
+            auth_date: verified.auth_date(),
+            user: verified.user().map(TelegramUserOut::from),
+            start_param: verified.start_param().map(str::to_owned),
+            chat_instance: verified.chat_instance().map(str::to_owned),
+            query_id: verified.query_id().map(str::to_owned),
+        }
+    }
+}
+
+/// A Telegram user, as Telegram describes them.
+#[derive(Serialize, ToSchema)]
+struct TelegramUserOut {
+    id: u64,
+    is_bot: bool,
+    first_name: String,
+    last_name: Option<String>,
+    username: Option<String>,
+    language_code: Option<String>,
+    is_premium: bool,
+    allows_write_to_pm: bool,
+    photo_url: Option<String>,
+}
+
+impl From<&init_data::User> for TelegramUserOut {
+    fn from(user: &init_data::User) -> Self {
+        Self {
+            id: user.id,
+            is_bot: user.is_bot,
+            first_name: user.first_name.clone(),
+            last_name: user.last_name.clone(),
+            username: user.username.clone(),
+            language_code: user.language_code.clone(),
+            is_premium: user.is_premium,
+            allows_write_to_pm: user.allows_write_to_pm,
+            photo_url: user.photo_url.clone(),
+        }
+    }
+}
