@@ -51,7 +51,11 @@ async fn verify(
     Ok(Json(Verdicts { verdicts }))
 }
 
-async fn verify_hash(platform: &Platform, item: &VerifyItem, index: usize) -> Result<Verdict, Problem> {
+async fn verify_hash(
+    platform: &Platform,
+    item: &VerifyItem,
+    index: usize,
+) -> Result<Verdict, Problem> {
     let only = item.bot_id.map(BotId::new).transpose();
     let only = only.map_err(|error| invalid(index, "bot_id", &error))?;
     let now = platform.now().unix_seconds();
@@ -62,7 +66,11 @@ async fn verify_hash(platform: &Platform, item: &VerifyItem, index: usize) -> Re
     }
 }
 
-fn verify_signature(platform: &Platform, item: &VerifyItem, index: usize) -> Result<Verdict, Problem> {
+fn verify_signature(
+    platform: &Platform,
+    item: &VerifyItem,
+    index: usize,
+) -> Result<Verdict, Problem> {
     let missing = || {
         Problem::new(Code::BodyInvalid)
             .field(format!("items[{index}].bot_id"), "is needed for the method `ed25519`")

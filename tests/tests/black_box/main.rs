@@ -1,6 +1,6 @@
 //! The API as its clients meet it: over HTTP, and nothing else.
 //!
-//! The modules mirror the routes (`sessions`, `profile`, `health`), what all routes share (`http`,
+//! The modules mirror the routes (`sessions`, `profile`, `verify`, `keys`, `health`), what all routes share (`http`,
 //! `credentials`), and what happens when AWS is not well (`faults`).
 #![expect(
     clippy::unwrap_used,
@@ -12,5 +12,7 @@ mod credentials;
 mod faults;
 mod health;
 mod http;
+mod keys;
 mod profile;
 mod sessions;
+mod verify;
