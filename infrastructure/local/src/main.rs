@@ -1,5 +1,5 @@
 //! `cargo dev`: the whole API on this machine.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line program")]
+#![expect(clippy::print_stderr, reason = "this is a command-line program")]
 
 use std::{
     io::Write,
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     let arguments = match read_arguments() {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
-            print!("{USAGE}");
+            print(USAGE);
             return ExitCode::SUCCESS;
         }
         Err(error) => {
@@ -55,13 +55,13 @@ fn main() -> ExitCode {
     };
     let outcome = match arguments.command.as_str() {
         "serve" => serve(arguments),
-        "init-data" => init_data(arguments.user_id).map(|text| println!("{text}")),
+        "init-data" => init_data(arguments.user_id).map(|text| print(&format!("{text}\n"))),
         "env" => {
             print_environment(&arguments.options);
             Ok(())
         }
         "openapi" => {
-            print!("{}", routes::openapi_json());
+            print(&routes::openapi_json());
             Ok(())
         }
         other => Err(format!("there is no command `{other}`; see --help")),
@@ -142,8 +142,7 @@ fn announce(
         routes = routes::list().into_iter().map(route).collect::<String>(),
         init_data = init_data(user_id)?,
     );
-    // A reader that has gone away, as in `cargo dev | head`, is no reason to stop serving.
-    let _ = writeln!(std::io::stdout(), "{message}");
+    print(&format!("{message}\n"));
     Ok(())
 }
 
@@ -156,13 +155,21 @@ fn init_data(user_id: u64) -> Result<String, String> {
 
 fn print_environment(options: &Options) {
     let aws_port = if options.aws_port == 0 { 4566 } else { options.aws_port };
-    for (name, value) in development::variables() {
-        println!("{name}={value}");
-    }
-    println!("AWS_ENDPOINT_URL=http://127.0.0.1:{aws_port}");
-    println!("AWS_REGION={}", aws::EMULATOR_REGION);
-    println!("AWS_ACCESS_KEY_ID=development");
-    println!("AWS_SECRET_ACCESS_KEY=development");
+    let variables = development::variables().into_iter();
+    let variables = variables.map(|(name, value)| format!("{name}={value}\n"));
+    print(&format!(
+        "{}AWS_ENDPOINT_URL=http://127.0.0.1:{aws_port}\n\
+         AWS_REGION={}\n\
+         AWS_ACCESS_KEY_ID=development\n\
+         AWS_SECRET_ACCESS_KEY=development\n",
+        variables.collect::<String>(),
+        aws::EMULATOR_REGION,
+    ));
+}
+
+/// A reader that has gone away, as in `cargo dev | head`, is no reason to stop serving.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// Logs for eyes, on standard error; under Lambda they are JSON on standard output.
