@@ -2,6 +2,7 @@
 
 mod clock;
 mod decision;
+mod dynamodb;
 mod limiter;
 mod memory;
 mod meter;
@@ -11,6 +12,7 @@ mod table;
 pub mod update;
 
 pub use clock::Clock;
+pub use dynamodb::DynamoTable;
 pub use decision::{Decision, Reason, State};
 pub use limiter::{Limiter, LimiterBuilder};
 pub use metrics::Metrics;

@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     pin::Pin,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, PoisonError},
     task::Poll,
     time::Duration,
 };
@@ -208,17 +208,23 @@ impl<T: Table> Limiter<T> {
             add_part(&mut parts, *limit);
         }
         let now = self.clock.unix_micros();
-        let mut inner = self.lock();
-        if inner.decide_from_memory(&mut parts, now) {
-            return inner.decision(now, parts);
+        let (parts, decision) = self.with(|inner| {
+            if inner.decide_from_memory(&mut parts, now) {
+                (Vec::new(), Some(inner.decision(now, parts)))
+            } else {
+                (parts, None)
+            }
+        });
+        if let Some(decision) = decision {
+            return decision;
         }
-        drop(inner);
+        let mut parts = parts;
         self.decide_with_table(&mut parts).await;
         if parts.iter().any(Part::is_refused) {
             self.take_back(&mut parts).await;
         }
         let now = self.clock.unix_micros();
-        self.lock().decision(now, parts)
+        self.with(|inner| inner.decision(now, parts))
     }
 
     /// What a policy would say, without taking anything: reads the table, one call. Units that
@@ -230,8 +236,7 @@ impl<T: Table> Limiter<T> {
         let key = ItemKey::of(&limit).in_table();
         let read = self.table.read(&key, &[&limit.policy.0.attribute]).await;
         let now = self.clock.unix_micros();
-        let mut inner = self.lock();
-        inner.count_call(now, read.is_ok());
+        self.with(|inner| inner.count_call(now, read.is_ok()));
         let cell = read?.cells.first().copied().unwrap_or_default();
         Ok(state_of(now, limit.policy, cell, 0, i64::from(limit.weight)))
     }
@@ -256,9 +261,10 @@ impl<T: Table> Limiter<T> {
         let item = ItemKey::of(&limit);
         let removed = self.table.remove(&item.in_table()).await;
         let now = self.clock.unix_micros();
-        let mut inner = self.lock();
-        inner.count_call(now, removed.is_ok());
-        inner.memory.forget(&item);
+        self.with(|inner| {
+            inner.count_call(now, removed.is_ok());
+            inner.memory.forget(&item);
+        });
         removed
     }
 
@@ -276,28 +282,29 @@ impl<T: Table> Limiter<T> {
 
     /// The counts so far.
     pub fn metrics(&self) -> Metrics {
-        self.lock().metrics
+        self.with(|inner| inner.metrics)
     }
 
     /// How many keys are remembered at present.
     pub fn keys(&self) -> usize {
-        self.lock().memory.len()
+        self.with(|inner| inner.memory.len())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    /// Works on the state, which nobody may hold while waiting.
+    fn with<R>(&self, work: impl FnOnce(&mut Inner) -> R) -> R {
         // Nothing in here panics half way through a change.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn decide_with_table(&self, parts: &mut [Part<'_>]) {
         while let Some(open) = parts.iter().position(Part::is_open) {
             let limit = parts[open].limit;
             let item = ItemKey::of(&limit);
-            let turn = {
-                let mut inner = self.lock();
-                let (slot, _) = inner.memory.find(&limit, self.clock.unix_micros());
+            let now = self.clock.unix_micros();
+            let turn = self.with(|inner| {
+                let (slot, _) = inner.memory.find(&limit, now);
                 inner.memory.turn(slot)
-            };
+            });
             let place = turn.join(i64::from(limit.weight));
             let _turn = turn.lock.lock().await;
             drop(place);
@@ -317,25 +324,24 @@ impl<T: Table> Limiter<T> {
     ) {
         for _ in 0..MAX_CALLS {
             let now = self.clock.unix_micros();
-            let (update, taken, asked_at) = match self.lock().step(parts, item, now, waiting()) {
-                Step::Settled | Step::Refused => return,
-                Step::Call { update, taken, asked_at } => (update, taken, asked_at),
-            };
+            let step = self.with(|inner| inner.step(parts, item, now, waiting()));
+            let Step::Call { update, taken, asked_at } = step else { return };
             let outcome = self.table.update(&update).await;
             let now = self.clock.unix_micros();
-            let mut inner = self.lock();
-            inner.count_call(now, outcome.is_ok());
-            match outcome {
-                Ok(outcome) => {
-                    let answer = Answer { outcome, taken, asked_at, now };
-                    inner.absorb(parts, &update, answer, self.max_delay);
-                }
-                Err(_) => break,
+            let is_answered = self.with(|inner| {
+                inner.count_call(now, outcome.is_ok());
+                let Ok(outcome) = outcome else { return false };
+                let answer = Answer { outcome, taken, asked_at, now };
+                inner.absorb(parts, &update, answer, self.max_delay);
+                true
+            });
+            if !is_answered {
+                break;
             }
         }
         // No answer, or too many races.
         let now = self.clock.unix_micros();
-        self.lock().decide_without_table(parts, item, now);
+        self.with(|inner| inner.decide_without_table(parts, item, now));
     }
 
     /// Takes nothing for a request that is refused.
@@ -353,20 +359,15 @@ impl<T: Table> Limiter<T> {
 
     async fn put_back(&self, claims: Vec<Return>) {
         let now = self.clock.unix_micros();
-        let claims = {
-            let mut inner = self.lock();
-            claims.into_iter().filter(|claim| !inner.hold_again(claim, now)).collect()
-        };
+        let claims = self
+            .with(|inner| claims.into_iter().filter(|one| !inner.hold_again(one, now)).collect());
         self.give_back(claims).await;
     }
 
     async fn release(&self, idle_for: impl Fn(&Policy) -> i64) {
         let now = self.clock.unix_micros();
-        let returns = {
-            let mut inner = self.lock();
-            let Inner { memory, metrics, .. } = &mut *inner;
-            memory.take_idle(now, idle_for, metrics)
-        };
+        let returns = self
+            .with(|inner| inner.memory.take_idle(now, idle_for, &mut inner.metrics));
         self.give_back(returns).await;
     }
 
@@ -389,23 +390,26 @@ impl<T: Table> Limiter<T> {
         for is_untouched in [true, false] {
             let now = self.clock.unix_micros();
             let Some(update) = refund_update(returns, now, is_untouched) else { continue };
-            let is_paused = now < self.lock().paused_until;
-            let outcome = if is_paused { break } else { self.table.update(&update).await };
+            if self.with(|inner| now < inner.paused_until) {
+                break;
+            }
+            let outcome = self.table.update(&update).await;
             let now = self.clock.unix_micros();
-            let mut inner = self.lock();
-            inner.count_call(now, outcome.is_ok());
-            match outcome {
-                Ok(Outcome::Updated(image)) => {
+            self.with(|inner| {
+                inner.count_call(now, outcome.is_ok());
+                if let Ok(Outcome::Updated(image)) = &outcome {
                     inner.returned(returns, &update, &image.cells, now);
-                    return;
                 }
+            });
+            match outcome {
+                Ok(Outcome::Updated(_)) => return,
                 Ok(Outcome::Refused(_)) => {}
                 // It may have happened: repeating it could give back twice.
                 Err(_) => break,
             }
         }
         let units: i64 = returns.iter().map(|one| one.batch.units).sum();
-        self.lock().metrics.wasted_units += units.unsigned_abs();
+        self.with(|inner| inner.metrics.wasted_units += units.unsigned_abs());
     }
 }
 

@@ -340,7 +340,7 @@ impl PolicyBuilder {
                 hold
             }
         };
-        let days = (refill.max(period_micros) / 86_400_000_000 + 1).unsigned_abs();
+        let days = refill.max(period_micros).div_ceil_by(86_400_000_000).unsigned_abs();
         Ok(Policy(Arc::new(Rules {
             attribute: format!("{}:{}", if self.is_quota { 'q' } else { 'r' }, self.name),
             name: self.name,

@@ -107,8 +107,8 @@ impl Condition {
             (Self::AbsentOrBelow(bound), value) => value.is_none_or(|value| value < bound),
             (_, None) => false,
             (Self::Between { low, high, high_unflagged }, Some(value)) => {
-                let high = high_unflagged.filter(|_| !cell.is_flagged).unwrap_or(high);
-                (low..=high).contains(&value)
+                let high_unflagged = high_unflagged.filter(|_| !cell.is_flagged);
+                (low..=high.max(high_unflagged.unwrap_or(high))).contains(&value)
             }
             (Self::Is(wanted), Some(value)) => value == wanted,
             (Self::AtLeast(least), Some(value)) => value >= least,
