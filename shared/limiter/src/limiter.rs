@@ -427,10 +427,11 @@ impl Inner {
         let mut needs_table = parts.len() > MAX_FAST_LIMITS;
         let mut is_refused = false;
         for part in parts.iter_mut() {
+            let random = self.random();
             let at = self.memory.find(&part.limit, now);
             let cell = self.memory.cell(at);
             cell.arrive(now, part.weight);
-            match cell.judge(now, part.weight, &mut self.metrics) {
+            match cell.judge(now, part.weight, random, &mut self.metrics) {
                 Verdict::Have => {}
                 Verdict::Ask => needs_table = true,
                 Verdict::Denied(retry_at) => {
@@ -462,9 +463,10 @@ impl Inner {
             if !part.is_open() || !part.is_of(item) {
                 continue;
             }
+            let random = self.random();
             let at = self.memory.find(&part.limit, now);
             let cell = self.memory.cell(at);
-            let retry_at = match cell.judge(now, part.weight, &mut self.metrics) {
+            let retry_at = match cell.judge(now, part.weight, random, &mut self.metrics) {
                 Verdict::Have => {
                     part.status = Status::Claimed(cell.claim(part.weight));
                     continue;
@@ -536,10 +538,6 @@ impl Inner {
             let cell = self.memory.cell(at);
             if !is_updated {
                 cell.see(asked_at, found, found.value);
-                let missing = part.weight - cell.held();
-                if part.limit.policy.0.meter.room(now, found) < missing {
-                    cell.saturate(now, random);
-                }
                 continue;
             }
             let before = match (update.change, found.value) {
@@ -551,7 +549,7 @@ impl Inner {
             if taken.units == 0 {
                 continue;
             }
-            cell.rest();
+            cell.took(now, taken.units, random);
             let meter = cell.policy.0.meter;
             let duration = if taken.is_lease { meter.hold } else { max_delay };
             self.serial += 1;
@@ -565,7 +563,7 @@ impl Inner {
             });
             self.metrics.taken_units += taken.units.unsigned_abs();
             // Another request must not spend it first.
-            if let Verdict::Have = cell.judge(now, part.weight, &mut self.metrics) {
+            if let Verdict::Have = cell.judge(now, part.weight, random, &mut self.metrics) {
                 parts[taken.part].status = Status::Claimed(cell.claim(parts[taken.part].weight));
             }
         }

@@ -23,7 +23,7 @@ const MAX_RETURNS: usize = 256;
 /// a quieter moment leaves little unused.
 const LEASE_TENTHS: i64 = 7;
 /// How often the wait after a denial may double.
-const MAX_BACKOFF_DOUBLINGS: u8 = 2;
+const MAX_BACKOFF_DOUBLINGS: u8 = 1;
 
 /// The item that policies on one key share: the key, and how long the item is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,7 +144,14 @@ impl Remembered {
         self.batches.iter().map(|batch| batch.units).sum()
     }
 
-    pub(crate) fn judge(&mut self, now: i64, weight: i64, metrics: &mut Metrics) -> Verdict {
+    /// `random` spreads the waits of instances that share a saturated key.
+    pub(crate) fn judge(
+        &mut self,
+        now: i64,
+        weight: i64,
+        random: u64,
+        metrics: &mut Metrics,
+    ) -> Verdict {
         self.expire(now, metrics);
         let missing = weight - self.held();
         if missing <= 0 {
@@ -155,10 +162,15 @@ impl Remembered {
         if meter.is_damaged(now, cell) {
             return Verdict::Ask;
         }
+        if now < self.rests_until {
+            return Verdict::Denied(self.rests_until.max(meter.retry_at(now, cell, missing)));
+        }
         if meter.room(now, cell) < missing {
+            self.saturate(now, random);
+            let meter = &self.policy.0.meter;
             return Verdict::Denied(meter.retry_at(now, cell, missing).max(self.rests_until));
         }
-        if now < self.rests_until { Verdict::Denied(self.rests_until) } else { Verdict::Ask }
+        Verdict::Ask
     }
 
     /// Spends units that [`judge`](Self::judge) found, the oldest first. What it returns can be
@@ -225,15 +237,21 @@ impl Remembered {
         self.seen = Some(Seen { cell, at: now, is_shared });
     }
 
-    pub(crate) fn rest(&mut self) {
-        self.doublings = 0;
-        self.rests_until = 0;
+    /// After the table had room for so many units. Few are a sign that others take the rest.
+    pub(crate) fn took(&mut self, now: i64, units: i64, random: u64) {
+        let wanted = self.lease_units(now);
+        let room = self.seen.map_or(0, |seen| self.policy.0.meter.room(now, seen.cell));
+        if units < wanted / 2 && room < wanted {
+            self.saturate(now, random);
+        } else {
+            self.doublings = 0;
+        }
     }
 
-    /// After the table had no room: a busy instance waits until a lease is worth while. It loses
+    /// When there is no room: a busy instance waits until a lease is worth while. It loses
     /// nothing by that, because the bucket fills meanwhile, and others find more in it. Alone on a
     /// key it waits for exactly that; among others for a random time.
-    pub(crate) fn saturate(&mut self, now: i64, random: u64) {
+    fn saturate(&mut self, now: i64, random: u64) {
         let meter = self.policy.0.meter;
         let units = self.lease_units(now);
         if units < 2 || meter.is_quota {

@@ -192,7 +192,9 @@ impl Meter {
         let slack_units = (self.slack() + self.unit - 1) / self.unit;
         let flagged_room =
             if cell.is_flagged { room } else { (room - slack_units).max(0) };
-        let lease = want.lease.min(flagged_room / 2).min(flagged_room - want.least);
+        let is_shared = seen.is_none_or(|seen| seen.is_shared);
+        let share = if is_shared { flagged_room.min((flagged_room / 2).max(want.lease / 2)) } else { flagged_room };
+        let lease = want.lease.min(share);
         let is_lease = lease > want.now.max(want.least);
         let units =
             if is_lease { lease } else { want.now.min(room) }.max(want.least);

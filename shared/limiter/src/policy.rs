@@ -225,6 +225,11 @@ impl Policy {
         self.0.burst
     }
 
+    /// Whether it is a quota, made by [`Policy::quota`].
+    pub fn is_quota(&self) -> bool {
+        self.0.meter.is_quota
+    }
+
     /// What its denials do.
     pub fn mode(&self) -> Mode {
         self.0.mode
