@@ -319,11 +319,12 @@ impl PolicyBuilder {
         } else {
             // Rounded up: never more than the limit.
             let unit = period_micros.div_ceil_by(i64::from(limit));
-            if unit < 1_000_000 / i64::from(MAX_RATE_PER_SECOND) {
+            if i64::from(limit) * 1_000_000 > i64::from(MAX_RATE_PER_SECOND) * period_micros {
                 return Err(PolicyError::Rate { policy, limit, period });
             }
             let size = unit.saturating_mul(i64::from(burst));
-            if burst == 0 || size > micros(MAX_PERIOD) {
+            let refill = i128::from(burst) * i128::from(period_micros) / i128::from(limit);
+            if burst == 0 || refill > i128::from(micros(MAX_PERIOD)) {
                 return Err(bad_burst);
             }
             let lag = size / LAG_SHARE;

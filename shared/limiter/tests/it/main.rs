@@ -3,5 +3,7 @@
 
 mod bed;
 mod dynamodb;
+mod policies;
+mod rules;
 mod simulation;
 mod simulator;

@@ -41,6 +41,8 @@ fn policies() -> Vec<Policy> {
         rate(250, 1).burst(2_500),
         rate(100, 1).leases(quarter(0.25)),
         rate(10_000, 10).burst(5_000),
+        rate(200, 1).burst(400).leases(quarter(0.5)),
+        rate(6_000, 60).burst(200).leases(quarter(0.2)),
         rate(500, 10).leases(Leases::Off),
     ];
     built.into_iter().map(|policy| policy.build().unwrap()).collect()
@@ -57,7 +59,12 @@ fn scenario(seed: u64) -> Scenario {
         instances: random.pick(&[1, 2, 3, 8, 16, 64]),
         requests: REQUESTS,
         per_second: per_second * random.pick(&[0.1, 0.5, 0.9, 1.1, 2.0, 5.0]),
-        arrivals: random.pick(&[Arrivals::Poisson, Arrivals::Poisson, Arrivals::Bursts, Arrivals::Greedy]),
+        arrivals: random.pick(&[
+            Arrivals::Poisson,
+            Arrivals::Bursts,
+            Arrivals::Lulls,
+            Arrivals::Greedy,
+        ]),
         network,
         is_chaotic: random.one_in(3),
         skew: if random.one_in(3) { random.below(2_000_000) } else { 0 },

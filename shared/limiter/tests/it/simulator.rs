@@ -81,6 +81,9 @@ pub(crate) enum Arrivals {
     Poisson,
     /// Crowds at one instant, spread over the instances, and pauses.
     Bursts,
+    /// Steady for a while, so that leases are taken; then a lull in which the bucket fills while
+    /// they are held; then a crowd that takes all of both at one instant.
+    Lulls,
     /// Every instance asks again the moment the last denial allows it, and at once after an
     /// admission.
     Greedy,
@@ -121,6 +124,8 @@ pub(crate) struct Report {
     pub(crate) denied_with_room: i64,
     /// The most units admitted in one window of a quota.
     pub(crate) window: u64,
+    /// How long each decision took.
+    pub(crate) delays: Vec<i64>,
 }
 
 struct SimulatedClock {
@@ -239,6 +244,7 @@ impl Ord for Timed {
 type Running = Pin<Box<dyn Future<Output = Option<Decision>>>>;
 
 struct Task {
+    since: i64,
     instance: usize,
     key: usize,
     weight: u32,
@@ -279,6 +285,9 @@ pub(crate) struct Simulator {
     lost_metrics: Metrics,
     report: Report,
     arrived: usize,
+    /// The requests of the present steady phase.
+    steady: usize,
+    is_lull: bool,
     is_healed: bool,
 }
 
@@ -301,6 +310,8 @@ impl Simulator {
             lost_metrics: Metrics::default(),
             report: Report { excess: i64::MIN, denied_with_room: i64::MIN, ..Report::default() },
             arrived: 0,
+            steady: 0,
+            is_lull: false,
             is_healed: false,
             scenario,
         };
@@ -351,7 +362,7 @@ impl Simulator {
     /// Runs until all requests are decided.
     pub(crate) fn run(mut self) -> Report {
         match self.scenario.arrivals {
-            Arrivals::Poisson | Arrivals::Bursts => {
+            Arrivals::Poisson | Arrivals::Bursts | Arrivals::Lulls => {
                 self.after(0, Event::Arrive { instance: None, key: 0 });
             }
             Arrivals::Greedy => {
@@ -491,6 +502,28 @@ impl Simulator {
                     self.request(None);
                 }
             }
+            Arrivals::Lulls => {
+                let unit = unit(&self.scenario.policy) as f64;
+                let burst = i64::from(self.scenario.policy.burst());
+                let hold = micros(self.scenario.policy.lease()).max(1_000);
+                self.steady += 1;
+                if self.steady as f64 * unit < 2.5 * hold as f64 {
+                    let next = self.random.wait(unit / 0.8);
+                    self.after(next, Event::Arrive { instance: None, key: 0 });
+                    self.request(None);
+                } else if !self.is_lull {
+                    self.is_lull = true;
+                    let lull = hold / 4 + self.random.below(hold * 3 / 4);
+                    self.after(lull, Event::Arrive { instance: None, key: 0 });
+                } else {
+                    (self.steady, self.is_lull) = (0, false);
+                    let refill = unit as i64 * burst + hold;
+                    self.after(refill, Event::Arrive { instance: None, key: 0 });
+                    for _ in 0..(2 * burst).min(2_000) {
+                        self.request(None);
+                    }
+                }
+            }
             Arrivals::Greedy => {
                 let instance = instance.unwrap();
                 if self.instances[instance].frozen {
@@ -527,7 +560,8 @@ impl Simulator {
     fn spawn(&mut self, instance: usize, key: usize, weight: u32, future: Running) {
         self.next_task += 1;
         let id = self.next_task;
-        self.poll(id, Task { instance, key, weight, future });
+        let since = self.now();
+        self.poll(id, Task { since, instance, key, weight, future });
     }
 
     fn poll(&mut self, id: u64, mut task: Task) {
@@ -619,6 +653,7 @@ impl Simulator {
 
     fn decided(&mut self, task: &Task, decision: Option<Decision>) {
         let Some(decision) = decision else { return };
+        self.report.delays.push(self.now() - task.since);
         let (now, policy) = (self.now(), &self.scenario.policy);
         let unit = unit(policy);
         let cost = unit * i64::from(task.weight);
