@@ -10,7 +10,7 @@ use std::{
 };
 
 use minigate_limiter::{
-    Decision, Limiter, MemoryTable, Policy, Reason, Table, TableError,
+    Decision, Leases, Limiter, MemoryTable, Policy, Reason, Table, TableError,
     update::{CellUpdate, Change, Condition, Flag, Image, Outcome, Update},
 };
 
@@ -195,4 +195,41 @@ async fn a_refund_that_arrives_twice_gives_back_once() {
     limiter.refund(first).await;
     assert_eq!(limiter.peek(limit).await.unwrap().remaining(), 40);
     assert!(limiter.metrics().wasted_units >= 10);
+}
+
+/// The case that the flag is for: units held by one instance while the bucket fills, and then a
+/// crowd on instances that know nothing.
+#[tokio::test]
+async fn leased_units_and_a_full_bucket_are_not_spent_together() {
+    let policy = Policy::rate("api", 100, Duration::from_secs(1))
+        .leases(Leases::For(Duration::from_millis(250)))
+        .build()
+        .unwrap();
+    let limit = policy.on("route").unwrap();
+    let mut most_held = 0;
+    for lull in (0..250).step_by(5) {
+        let clock = FakeClock::new();
+        let table = Arc::new(MemoryTable::default());
+        let limiter = || Limiter::builder(Arc::clone(&table), clock.reader()).build();
+        let busy = limiter();
+        for _ in 0..100 + lull % 7 {
+            assert!(busy.check(limit).await.is_allowed());
+            clock.advance(Duration::from_millis(8));
+        }
+        clock.advance(Duration::from_millis(lull));
+        let mut admitted = 0;
+        for _ in 0..120 {
+            admitted += u32::from(limiter().check(limit).await.is_allowed());
+        }
+        let before = admitted;
+        let calls = busy.metrics().calls;
+        for _ in 0..120 {
+            admitted += u32::from(busy.check(limit).await.is_allowed());
+        }
+        if busy.metrics().calls == calls + 1 {
+            most_held = most_held.max(admitted - before);
+        }
+        assert!(admitted <= 100, "{admitted} of 100 at one instant, {lull} ms after the last");
+    }
+    assert!(most_held >= 5, "nothing was held, so nothing was shown");
 }
