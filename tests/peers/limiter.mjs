@@ -1,21 +1,19 @@
 // 64 consumers x 10 on a limit of 100 per minute, by rate-limiter-flexible on its DynamoDB store.
 // Usage: node limiter.mjs <endpoint>. Prints: admitted, p50 and p99 of a decision in ms.
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDB } from '@aws-sdk/client-dynamodb';
 import { RateLimiterDynamo } from 'rate-limiter-flexible';
 
-const client = new DynamoDBClient({
+const client = new DynamoDB({
   endpoint: process.argv[2],
   region: 'eu-central-1',
   credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
 });
-await client.send(
-  new CreateTableCommand({
-    TableName: 'peer',
-    BillingMode: 'PAY_PER_REQUEST',
-    AttributeDefinitions: [{ AttributeName: 'key', AttributeType: 'S' }],
-    KeySchema: [{ AttributeName: 'key', KeyType: 'HASH' }],
-  }),
-);
+await client.createTable({
+  TableName: 'peer',
+  BillingMode: 'PAY_PER_REQUEST',
+  AttributeDefinitions: [{ AttributeName: 'key', AttributeType: 'S' }],
+  KeySchema: [{ AttributeName: 'key', KeyType: 'HASH' }],
+});
 const limiter = await new Promise((resolve, reject) => {
   const options = { storeClient: client, tableName: 'peer', tableCreated: true, points: 100, duration: 60 };
   const made = new RateLimiterDynamo(options, (error) => (error ? reject(error) : resolve(made)));

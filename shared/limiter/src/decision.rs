@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{
-    Mode, Policy,
-    memory::Return,
-};
+use crate::{Mode, Policy, memory::Return};
 
 /// What one policy says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

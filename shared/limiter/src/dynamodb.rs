@@ -200,10 +200,8 @@ impl Expressions {
         }
         if let Some(stamp) = update.refund_stamp {
             let (name, value) = (made.name("#back", REFUND), made.value(":back", stamp));
-            let _ = write!(
-                made.condition,
-                " AND (attribute_not_exists({name}) OR {name} < {value})"
-            );
+            let _ =
+                write!(made.condition, " AND (attribute_not_exists({name}) OR {name} < {value})");
             let _ = write!(sets, ", {name} = {value}");
         }
         made.update = format!("SET {sets}{removes}");

@@ -81,7 +81,10 @@ enum Status {
     Claimed(Batch),
     /// The store did not answer, and the policy lets the request pass.
     Passed,
-    Denied { retry_at: i64, reason: Reason },
+    Denied {
+        retry_at: i64,
+        reason: Reason,
+    },
 }
 
 impl Part<'_> {
@@ -91,8 +94,7 @@ impl Part<'_> {
 
     /// Denied by a policy that is enforced.
     fn is_refused(&self) -> bool {
-        matches!(self.status, Status::Denied { .. })
-            && self.limit.policy.mode() == Mode::Enforce
+        matches!(self.status, Status::Denied { .. }) && self.limit.policy.mode() == Mode::Enforce
     }
 
     fn is_of(&self, item: &ItemKey) -> bool {
@@ -316,12 +318,7 @@ impl<T: Table> Limiter<T> {
     }
 
     /// Settles every limit of a request on one item.
-    async fn settle_item(
-        &self,
-        parts: &mut [Part<'_>],
-        item: &ItemKey,
-        waiting: impl Fn() -> i64,
-    ) {
+    async fn settle_item(&self, parts: &mut [Part<'_>], item: &ItemKey, waiting: impl Fn() -> i64) {
         for _ in 0..MAX_CALLS {
             let now = self.clock.unix_micros();
             let step = self.with(|inner| inner.step(parts, item, now, waiting()));
@@ -366,8 +363,7 @@ impl<T: Table> Limiter<T> {
 
     async fn release(&self, idle_for: impl Fn(&Policy) -> i64) {
         let now = self.clock.unix_micros();
-        let returns = self
-            .with(|inner| inner.memory.take_idle(now, idle_for, &mut inner.metrics));
+        let returns = self.with(|inner| inner.memory.take_idle(now, idle_for, &mut inner.metrics));
         self.give_back(returns).await;
     }
 

@@ -241,7 +241,7 @@ impl Remembered {
     pub(crate) fn took(&mut self, now: i64, units: i64, random: u64) {
         let wanted = self.lease_units(now);
         let room = self.seen.map_or(0, |seen| self.policy.0.meter.room(now, seen.cell));
-        if units < wanted / 2 && room < wanted {
+        if units < wanted && room < wanted {
             self.saturate(now, random);
         } else {
             self.doublings = 0;

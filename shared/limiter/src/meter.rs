@@ -190,14 +190,16 @@ impl Meter {
         // Holding raises the flag, so a lease must fit what the flag leaves; and near empty it
         // leaves half for others.
         let slack_units = (self.slack() + self.unit - 1) / self.unit;
-        let flagged_room =
-            if cell.is_flagged { room } else { (room - slack_units).max(0) };
+        let flagged_room = if cell.is_flagged { room } else { (room - slack_units).max(0) };
         let is_shared = seen.is_none_or(|seen| seen.is_shared);
-        let share = if is_shared { flagged_room.min((flagged_room / 2).max(want.lease / 2)) } else { flagged_room };
+        let share = if is_shared {
+            flagged_room.min((flagged_room / 2).max(want.lease / 2))
+        } else {
+            flagged_room
+        };
         let lease = want.lease.min(share);
         let is_lease = lease > want.now.max(want.least);
-        let units =
-            if is_lease { lease } else { want.now.min(room) }.max(want.least);
+        let units = if is_lease { lease } else { want.now.min(room) }.max(want.least);
         let shape = self.shape(now, floor, seen, units, is_lease);
         Plan::Take { units, is_lease, shape }
     }
@@ -209,11 +211,19 @@ impl Meter {
         let cold = Change::Set(floor + cost);
         let Some((value, guess)) = value.map(|value| (value, self.guess(now, value, seen))) else {
             let flag = if is_lease { raise_if_lease } else { self.clear() };
-            return Shape { condition: Condition::AbsentOrBelow(floor - slack), change: cold, flag };
+            return Shape {
+                condition: Condition::AbsentOrBelow(floor - slack),
+                change: cold,
+                flag,
+            };
         };
         if guess < floor - slack {
             let flag = if is_lease { raise_if_lease } else { self.clear() };
-            return Shape { condition: Condition::AbsentOrBelow(floor - slack), change: cold, flag };
+            return Shape {
+                condition: Condition::AbsentOrBelow(floor - slack),
+                change: cold,
+                flag,
+            };
         }
         let is_lagging = guess >= floor - self.lag && cost <= self.size - slack - self.lag;
         if guess < floor && !(is_lagging && seen.is_some_and(|seen| seen.is_shared)) {
@@ -274,14 +284,25 @@ impl Meter {
         let cost = self.cost(units);
         if self.is_quota {
             let base = after / QUOTA_BASE * QUOTA_BASE;
-            let condition =
-                Condition::Between { low: base + cost, high: base + self.size, high_unflagged: None };
+            let condition = Condition::Between {
+                low: base + cost,
+                high: base + self.size,
+                high_unflagged: None,
+            };
             let is_current = now / self.period <= base / QUOTA_BASE;
-            return is_current.then_some(Shape { condition, change: Change::Add(-cost), flag: keep });
+            return is_current.then_some(Shape {
+                condition,
+                change: Change::Add(-cost),
+                flag: keep,
+            });
         }
         if is_untouched {
             let condition = Condition::Is(after);
-            return (after > now).then_some(Shape { condition, change: Change::Add(-cost), flag: keep });
+            return (after > now).then_some(Shape {
+                condition,
+                change: Change::Add(-cost),
+                flag: keep,
+            });
         }
         let cost = cost - (now - taken_at).max(0);
         let condition = Condition::AtLeast(now + cost);

@@ -400,4 +400,5 @@ impl DivCeilBy for i64 {
     }
 }
 
-const _: () = assert!((MAX_LIMIT as i64) < QUOTA_BASE, "a count must not reach the window's digits");
+const _: () =
+    assert!((MAX_LIMIT as i64) < QUOTA_BASE, "a count must not reach the window's digits");

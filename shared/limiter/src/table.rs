@@ -76,7 +76,9 @@ impl MemoryTable {
     pub fn read_now(&self, key: &str, attributes: &[&str]) -> Image {
         let items = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let names = attributes.iter().copied();
-        items.get(key).map_or_else(|| Item::default().image(names.clone()), |i| i.image(names.clone()))
+        items
+            .get(key)
+            .map_or_else(|| Item::default().image(names.clone()), |i| i.image(names.clone()))
     }
 
     /// Removes at once.

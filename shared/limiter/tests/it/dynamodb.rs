@@ -191,9 +191,8 @@ async fn leases_are_taken_when_busy_and_given_back() {
 #[tokio::test]
 async fn the_least_recently_used_lease_is_given_back() {
     let bed = Bed::start().await;
-    let limiter = minigate_limiter::Limiter::builder(bed.table(), bed.clock.reader())
-        .max_keys(64)
-        .build();
+    let limiter =
+        minigate_limiter::Limiter::builder(bed.table(), bed.clock.reader()).max_keys(64).build();
     let policy = Policy::rate("api", 1_000, Duration::from_secs(1)).burst(10_000).build().unwrap();
     for _ in 0..50 {
         assert!(limiter.check(policy.on("first").unwrap()).await.is_allowed());
@@ -254,8 +253,8 @@ async fn a_failing_store_is_asked_once_and_the_policy_decides() {
     ];
     for (index, fault) in faults.into_iter().enumerate() {
         for behaviour in [OnStoreFailure::Open, OnStoreFailure::Closed] {
-            let table = DynamoTable::new(bed.client.clone(), "limits")
-                .timeout(Duration::from_millis(300));
+            let table =
+                DynamoTable::new(bed.client.clone(), "limits").timeout(Duration::from_millis(300));
             let limiter = bed.limiter_on(table);
             let key = format!("{index} {behaviour:?}");
             let policy = rate(5).on_store_failure(behaviour).build().unwrap();

@@ -17,7 +17,10 @@ fn bad_policies_are_refused_with_a_message_that_names_them() {
     let cases = [
         (rate(0), "policy api: the limit 0 must be 1 to 999999999"),
         (rate(u32::MAX), "policy api: the limit 4294967295 must be 1 to 999999999"),
-        (Policy::rate("api", 1, Duration::ZERO), "policy api: the period 0ns must be 1s to 366 days"),
+        (
+            Policy::rate("api", 1, Duration::ZERO),
+            "policy api: the period 0ns must be 1s to 366 days",
+        ),
         (
             Policy::rate("api", 1, Duration::MAX),
             "policy api: the period 18446744073709551615.999999999s must be 1s to 366 days",

@@ -53,7 +53,8 @@ fn scenario(seed: u64) -> Scenario {
     let policies = policies();
     let policy = policies[random.below(policies.len() as i64) as usize].clone();
     let per_second = 1e6 / unit(&policy) as f64;
-    let network = random.pick(&[Network::Instant, Network::Instant, Network::Healthy, Network::Faulty]);
+    let network =
+        random.pick(&[Network::Instant, Network::Instant, Network::Healthy, Network::Faulty]);
     Scenario {
         seed,
         instances: random.pick(&[1, 2, 3, 8, 16, 64]),
