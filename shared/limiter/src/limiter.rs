@@ -38,6 +38,8 @@ const MAX_PAUSE_DOUBLINGS: u32 = 5;
 const CLOSED_RETRY_MICROS: i64 = 1_000_000;
 /// Calls made side by side when many leases are given back.
 const RETURNS_AT_ONCE: usize = 16;
+/// How often [`Limiter::release_idle`] looks at all keys.
+const RELEASE_PAUSE_MICROS: i64 = 100_000;
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// A rate limiter that shares its limits with every other one on the same table.
@@ -61,6 +63,7 @@ struct Inner {
     serial: u64,
     failures: u32,
     paused_until: i64,
+    released_at: i64,
 }
 
 impl<T> fmt::Debug for Limiter<T> {
@@ -177,6 +180,7 @@ impl<T: Table> LimiterBuilder<T> {
                 serial: 0,
                 failures: 0,
                 paused_until: 0,
+                released_at: 0,
             }),
         }
     }
@@ -271,8 +275,20 @@ impl<T: Table> Limiter<T> {
     }
 
     /// Gives back the leases that have not been used for a quarter of their time, and those of
-    /// forgotten keys. Worth calling after a response is out, or every second or so.
+    /// forgotten keys. Worth calling after a response is out, or every second or so; it looks at
+    /// all keys once in 100 ms at most, and otherwise does nothing.
     pub async fn release_idle(&self) {
+        let now = self.clock.unix_micros();
+        let is_due = self.with(|inner| {
+            let is_due = (now - inner.released_at).abs() >= RELEASE_PAUSE_MICROS;
+            if is_due {
+                inner.released_at = now;
+            }
+            is_due
+        });
+        if !is_due {
+            return;
+        }
         self.release(|policy| policy.0.meter.hold / 4).await;
     }
 
