@@ -56,10 +56,10 @@ fn verdict(is_met: bool) -> &'static str {
 fn simulated() {
     println!("Virtual time, answers after about 4 ms, {SIMULATED_REQUESTS} requests per line:\n");
     println!(
-        "| limit         | requests/s | instances | calls per request | calls per allowed | of the ideal | p50 ms | p99 ms |"
+        "| limit         | requests/s | instances | calls per request | calls per allowed | of the ideal | wasted | p50 ms | p99 ms |"
     );
     println!(
-        "|---------------|-----------:|----------:|------------------:|------------------:|-------------:|-------:|-------:|"
+        "|---------------|-----------:|----------:|------------------:|------------------:|-------------:|-------:|-------:|-------:|"
     );
     let (mut hot, mut calls_of_16, mut offered_by_16) = (0.0_f64, 0, 0.0);
     let mut worst_of_16 = 0.0_f64;
@@ -76,8 +76,9 @@ fn simulated() {
                 let per_allowed = metrics.calls as f64 / admitted as f64;
                 println!(
                     "| {name} | {per_second:>10} | {instances:>9} | {per_request:>17.3} | \
-                     {per_allowed:>17.3} | {:>11.1}% | {:>6.1} | {:>6.1} |",
+                     {per_allowed:>17.3} | {:>11.1}% | {:>5.1}% | {:>6.1} | {:>6.1} |",
                     100.0 * admitted as f64 / ideal as f64,
+                    100.0 * metrics.wasted_units as f64 / metrics.taken_units as f64,
                     at(0.5),
                     at(0.99)
                 );
