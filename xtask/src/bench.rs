@@ -2,9 +2,9 @@
 
 use crate::workspace;
 
-/// Runs the benchmarks of the init-data crate, in front of the user.
-pub(crate) fn init_data(arguments: &[&str]) -> Result<bool, String> {
-    let status = workspace::cargo("bench --package minigate-init-data")
+/// Runs the benchmarks of a package, in front of the user.
+pub(crate) fn run(package: &str, arguments: &[&str]) -> Result<bool, String> {
+    let status = workspace::cargo(&format!("bench --package {package}"))
         .args(arguments)
         .status()
         .map_err(|error| format!("cargo cannot be run: {error}"))?;

@@ -25,6 +25,8 @@ Commands:
                              --no-skips   a skipped step is a failure, for CI that has it all
   openapi                  write the API reference to docs/openapi.json
   bench init-data [ARG]..  run the benchmarks of the init-data crate; arguments go to cargo bench
+  bench limiter [ARG]..    those of the limiter, beside rate-limiter-flexible where Node.js is
+                             installed and `npm ci` was run in tests/peers
 
 `verify` ends with a table and a line `N passed, N failed[, N skipped]`, where each test counts
 once and so does each other step. The output of each step is kept in target/verify/.
@@ -37,7 +39,8 @@ fn main() -> ExitCode {
         ["verify"] => verify::run(verify::Skips::Allowed),
         ["verify", "--no-skips"] => verify::run(verify::Skips::Fail),
         ["openapi"] => openapi::write(),
-        ["bench", "init-data", rest @ ..] => bench::init_data(rest),
+        ["bench", "init-data", rest @ ..] => bench::run("minigate-init-data", rest),
+        ["bench", "limiter", rest @ ..] => bench::run("minigate-limiter", rest),
         ["help" | "-h" | "--help"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;
