@@ -5,11 +5,13 @@ use std::{
     path::PathBuf,
 };
 
-use minigate_embedded_aws::{self as embedded, EmbeddedAws};
+use minigate_embedded_aws::{self as embedded, EmbeddedAws, TemplateError};
 use minigate_platform::{Config, aws};
-use minigate_store::StoreError;
 
 use crate::{Api, ApiError, development};
+
+/// What a deployment is made of; its tables are made here too.
+const TEMPLATE: &str = include_str!("../../../template.yaml");
 
 /// How a development server is started.
 #[derive(Clone, Debug, Default)]
@@ -34,8 +36,8 @@ pub enum DevError {
     #[error(transparent)]
     Aws(#[from] embedded::StartError),
     /// The tables cannot be created.
-    #[error("the tables cannot be created: {0}")]
-    Tables(#[from] StoreError),
+    #[error("the tables of template.yaml cannot be created: {0}")]
+    Tables(#[from] TemplateError),
     /// The secrets cannot be created.
     #[error("the development secrets cannot be created: {0}")]
     Secrets(String),
@@ -87,9 +89,8 @@ pub async fn start_aws(options: &Options) -> Result<EmbeddedAws, DevError> {
         data_dir: options.data_dir.clone(),
     })
     .await?;
+    aws.create_tables(TEMPLATE, &config.tables.by_logical_id())?;
     let shared = aws::configuration_of_emulator(&aws.endpoint_url()).await;
-    let dynamodb = aws_sdk_dynamodb::Client::new(&shared);
-    minigate_store::create_missing_tables(&dynamodb, &config.tables).await?;
     development::create_secrets(&aws_sdk_secretsmanager::Client::new(&shared))
         .await
         .map_err(DevError::Secrets)?;

@@ -20,6 +20,7 @@
 
 use std::{
     convert::Infallible,
+    fmt,
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
@@ -70,14 +71,20 @@ pub enum DatabaseError {
 }
 
 /// The running database.
-#[derive(Debug)]
 pub(crate) struct DynamoDb {
+    database: Database,
     upstream: Upstream,
     /// Dropping it stops the server once its connections are gone.
     stop: oneshot::Sender<Infallible>,
     task: JoinHandle<()>,
     /// Locked while this is the only user of the data directory.
     _lock: Option<File>,
+}
+
+impl fmt::Debug for DynamoDb {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("DynamoDb").field("upstream", &self.upstream).finish_non_exhaustive()
+    }
 }
 
 impl DynamoDb {
@@ -100,18 +107,24 @@ impl DynamoDb {
         let authority = Authority::try_from(address.to_string())
             .map_err(|error| DatabaseError::Listen(io::Error::other(error)))?;
         let (stop, stopped) = oneshot::channel::<Infallible>();
+        let served = database.clone();
         let task = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
-            if let Err(error) = serve_with_shutdown(listener, database, stopped).await {
+            if let Err(error) = serve_with_shutdown(listener, served, stopped).await {
                 tracing::error!(error, "the embedded DynamoDB stopped");
             }
         });
-        Ok(Self { upstream: Upstream::new(authority), stop, task, _lock: lock })
+        Ok(Self { database, upstream: Upstream::new(authority), stop, task, _lock: lock })
     }
 
     /// How to reach the database.
     pub(crate) fn client(&self) -> DynamoDbClient {
         DynamoDbClient(self.upstream.clone())
+    }
+
+    /// The database itself, for what no client asks of it.
+    pub(crate) const fn database(&self) -> &Database {
+        &self.database
     }
 
     /// Closes the database.

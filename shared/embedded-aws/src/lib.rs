@@ -26,12 +26,14 @@ mod dynamodb;
 pub mod loopback;
 pub mod protocol;
 mod secrets_manager;
+mod template;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 pub use dynamodb::DatabaseError;
 use http::StatusCode;
 pub use loopback::BindError;
+pub use template::TemplateError;
 
 use crate::{
     dynamodb::DynamoDb,
@@ -115,6 +117,21 @@ impl EmbeddedAws {
     /// The address it listens on, with the port that was given out.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    /// Creates the tables that a CloudFormation template, in YAML, defines and that do not exist
+    /// yet. `names` are pairs of a table's logical id and the name it gets here, and must be
+    /// exactly those of the template. Keys, indexes, streams and time to live are taken over; the
+    /// rest of a definition is for AWS.
+    ///
+    /// # Errors
+    /// [`TemplateError`], which names the table.
+    pub fn create_tables(
+        &self,
+        template: &str,
+        names: &[(&str, &str)],
+    ) -> Result<(), TemplateError> {
+        template::create_tables(self.dynamodb.database(), template, names)
     }
 
     /// Lets requests under way finish and closes the database file, within a few seconds.

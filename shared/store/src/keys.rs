@@ -26,6 +26,13 @@ pub struct Tables {
     pub audit: String,
 }
 
+impl Tables {
+    /// The name of each table, by its logical id in `template.yaml`.
+    pub fn by_logical_id(&self) -> [(&'static str, &str); 3] {
+        [("Main", &self.main), ("Volatile", &self.volatile), ("Audit", &self.audit)]
+    }
+}
+
 pub(crate) const PARTITION_KEY: &str = "PK";
 pub(crate) const SORT_KEY: &str = "SK";
 /// The attribute with the time, in Unix seconds, after which DynamoDB deletes an item.

@@ -10,7 +10,6 @@ mod call;
 mod error;
 mod keys;
 mod profile;
-mod schema;
 mod session;
 
 use aws_sdk_dynamodb::Client;
@@ -19,7 +18,6 @@ pub use account::Account;
 pub use error::StoreError;
 pub use keys::Tables;
 pub use profile::ChangeProfile;
-pub use schema::create_missing_tables;
 pub use session::{AlreadyUsed, OneTimeUse, OpenSession, OpenedSession, Revocation, Rotated};
 
 /// The product's data. Cloning is cheap: clones share one client and its connections.

@@ -6,6 +6,7 @@
 mod dynamodb;
 mod endpoint;
 mod secrets_manager;
+mod template;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedHttpClient};
 use minigate_embedded_aws::{EmbeddedAws, Options};

@@ -10,7 +10,7 @@ use minigate_domain::{
     BotId, Clock, Entropy, IdempotencyKey, Origin, Profile, Session, SessionId, Timestamp, UserId,
 };
 use minigate_embedded_aws::{EmbeddedAws, Options};
-use minigate_store::{OpenSession, OpenedSession, Store, Tables, create_missing_tables};
+use minigate_store::{OpenSession, OpenedSession, Store, Tables};
 use minigate_testkit::{FakeClock, SeededEntropy, faults::FaultProxy};
 
 pub(crate) const LIFETIME: Duration = Duration::from_secs(3_600);
@@ -32,9 +32,8 @@ impl Bed {
         let client = client(&faults.endpoint_url());
         let [main, volatile, audit] = ["main", "volatile", "audit"].map(str::to_owned);
         let tables = Tables { main, volatile, audit };
-        create_missing_tables(&client, &tables).await.unwrap();
-        create_missing_tables(&client, &tables).await.unwrap();
-        faults.reset_counts();
+        let template = include_str!("../../../../template.yaml");
+        aws.create_tables(template, &tables.by_logical_id()).unwrap();
         Self {
             store: Store::new(client.clone(), tables),
             faults,
