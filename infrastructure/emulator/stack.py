@@ -2,18 +2,25 @@
 
 Usage: stack.py COMMAND STACK [ARGUMENT]..., with AWS_ENDPOINT_URL naming the emulator.
 
-  complete-api STACK          give the REST API what the emulator leaves out of an OpenAPI body
-  put-bot STACK JSON          put the bot's secret
-  smoke STACK TOKEN           one user's way through the API
-  break STACK ROLE SID        take a statement out of a role's policy and print the policy it was
-  mend STACK ROLE JSON        put that policy back
+  complete-api STACK                 give the REST API what the emulator leaves out of its body
+  put-bot STACK TOKEN                put the bot's secret
+  smoke STACK TOKEN                  one user's way through the API
+  rotate STACK TOKEN NEW_TOKEN       rotate the bot's token under traffic, and back
+  permissions STACK TOKEN            show that each permission is needed
+  alarm STACK                        make an alarm go off and receive its message
+  upgrade STACK TOKEN COMMAND...     run a deployment under traffic
+  throttled STACK TOKEN              log in until API Gateway refuses it
 """
 
+import concurrent.futures
+import datetime
 import hashlib
 import hmac
 import json
 import re
+import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -25,6 +32,7 @@ import botocore.config
 CONFIG = botocore.config.Config(
     connect_timeout=5, read_timeout=30, retries={"max_attempts": 2}
 )
+ADMIN = 42
 ANY = "x-amazon-apigateway-any-method"
 
 
@@ -113,19 +121,19 @@ def add_validation(gateway, api, ids, body):
             if operation.get("x-amazon-apigateway-request-validator") != "body-only":
                 continue
             content = operation["requestBody"]["content"]["application/json"]
-            model = content["schema"]["$ref"].rsplit("/", 1)[-1]
-            changes = {
-                "/requestValidatorId": validator["id"],
-                "/requestModels/application~1json": model,
-            }
-            gateway.update_method(
-                resourceId=ids[path],
-                httpMethod=method.upper(),
-                patchOperations=[
-                    {"op": "replace", "path": key, "value": value}
-                    for key, value in changes.items()
-                ],
-                **api,
+            where = {"resourceId": ids[path], "httpMethod": method.upper(), **api}
+            uri = gateway.get_method(**where)["methodIntegration"]["uri"]
+            gateway.delete_method(**where)
+            gateway.put_method(
+                authorizationType="NONE",
+                requestValidatorId=validator["id"],
+                requestModels={
+                    "application/json": content["schema"]["$ref"].rsplit("/", 1)[-1]
+                },
+                **where,
+            )
+            gateway.put_integration(
+                type="AWS_PROXY", integrationHttpMethod="POST", uri=uri, **where
             )
 
 
@@ -167,8 +175,8 @@ def call(base, method, path, authorization=None, document=None):
         return answer.code, json.loads(answer.read() or "null")
 
 
-def smoke(stack, token):
-    base = base_url(stack)
+def faults_of(base, token):
+    """What is not as it should be on a user's way through the API."""
     faults = []
 
     def expect(status, method, path, *more):
@@ -181,55 +189,197 @@ def smoke(stack, token):
     init = f"tma {init_data(token, user_id)}"
     expect(200, "GET", "/health")
     opened = expect(201, "POST", "/v1/sessions", init)
+    expect(201, "POST", "/v1/sessions", init)
     bearer = f"Bearer {opened.get('access_token')}"
     expect(200, "GET", "/v1/me", bearer)
-    expect(200, "PATCH", "/v1/me", bearer, {"language": "de"})
+    expect(200, "PATCH", "/v1/me", init, {"language": "de"})
+    expect(200, "PATCH", "/v1/me", bearer, {"language": "fr"})
     expect(200, "GET", "/v1/sessions", bearer)
     refresh = {"refresh_token": opened.get("refresh_token", "")}
     expect(200, "POST", "/v1/sessions/refresh", None, refresh)
     expect(204, "DELETE", f"/v1/sessions/{opened.get('session_id')}", bearer)
     expect(401, "POST", "/v1/sessions", f"tma {init_data('1:of-another-bot', user_id)}")
-    admin = f"tma {init_data(token, 42)}"
-    health = expect(200, "GET", "/health/detailed", admin)
+    health = expect(200, "GET", "/health/detailed", f"tma {init_data(token, ADMIN)}")
     if health.get("score") != 100:
         faults.append(f"not in full health: {health}")
     expect(404, "GET", "/nowhere")
     expect(405, "PUT", "/v1/me")
+    return faults
+
+
+def smoke(stack, token):
+    faults = faults_of(base_url(stack), token)
     if faults:
         sys.exit("\n".join(faults))
     print("every answer as expected")
 
 
-# ---- The rest ----------------------------------------------------------------------------------
+class Traffic:
+    """Logins on a thread of their own, with whichever token is set at the moment."""
+
+    def __init__(self, stack, token):
+        self.base, self.token = base_url(stack), token
+        self.done, self.faults = 0, []
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self):
+        while not self.stopped.wait(0.05):
+            status, document = call(
+                self.base, "POST", "/v1/sessions", f"tma {init_data(self.token, 7)}"
+            )
+            self.done += 1
+            if status != 201:
+                self.faults.append(f"login {self.done}: {status} {document}")
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        self.thread.join(30)
+
+    def wait_for(self, logins):
+        until, deadline = self.done + logins, time.monotonic() + 60
+        while self.done < until:
+            if time.monotonic() > deadline or not self.thread.is_alive():
+                sys.exit(f"the logins stopped after {self.done}: {self.faults}")
+            time.sleep(0.05)
+
+    def report(self):
+        if self.faults:
+            sys.exit("\n".join([f"{len(self.faults)} of {self.done} failed", *self.faults[:5]]))
+        print(f"{self.done} logins, none failed")
 
 
-def put_bot(stack, text):
-    secret = outputs(stack)["BotSecretArn"]
-    client("secretsmanager").put_secret_value(SecretId=secret, SecretString=text)
+# ---- Secrets -----------------------------------------------------------------------------------
 
 
-def break_role(stack, role, sid):
-    policy = {"RoleName": physical_id(stack, role), "PolicyName": "function"}
-    document = client("iam").get_role_policy(**policy)["PolicyDocument"]
-    kept = [statement for statement in document["Statement"] if statement["Sid"] != sid]
-    if len(kept) != len(document["Statement"]) - 1:
-        sys.exit(f"{role} has no statement {sid}")
-    broken = json.dumps({**document, "Statement": kept})
-    client("iam").put_role_policy(PolicyDocument=broken, **policy)
-    print(json.dumps(document))
+def put_bot(stack, token):
+    bot = {"bot_id": int(token.split(":")[0]), "token": token, "webhook_secret": "x"}
+    client("secretsmanager").put_secret_value(
+        SecretId=outputs(stack)["BotSecretArn"], SecretString=json.dumps(bot)
+    )
 
 
-def mend_role(stack, role, text):
-    name = physical_id(stack, role)
-    client("iam").put_role_policy(RoleName=name, PolicyName="function", PolicyDocument=text)
+def rotate(stack, token, new_token):
+    with Traffic(stack, token) as traffic:
+        traffic.wait_for(10)
+        for current in (new_token, token):
+            put_bot(stack, current)
+            # Init data that was signed before the rotation is good for a while yet.
+            traffic.wait_for(10)
+            traffic.token = current
+            traffic.wait_for(20)
+    traffic.report()
+
+
+# ---- Permissions -------------------------------------------------------------------------------
+
+ROLES = ("SessionsRole", "ProfileRole", "HealthRole")
+# What this cannot show: one-time use is off, secrets are cached, and the emulator writes logs and
+# traces by itself.
+NOT_SHOWN = ("UseUpInitData", "ReadSecrets", "ReadMoreSecrets", "WriteLogs", "WriteTraces")
+
+
+def permissions(stack, token):
+    iam = client("iam")
+    base = base_url(stack)
+    needless, shown = [], 0
+    for role in ROLES:
+        policy = {"RoleName": physical_id(stack, role), "PolicyName": "function"}
+        document = iam.get_role_policy(**policy)["PolicyDocument"]
+        for statement in document["Statement"]:
+            if statement["Sid"] in NOT_SHOWN:
+                continue
+            rest = [other for other in document["Statement"] if other is not statement]
+            broken = json.dumps({**document, "Statement": rest})
+            iam.put_role_policy(PolicyDocument=broken, **policy)
+            if not faults_of(base, token):
+                needless.append(f"{role} {statement['Sid']}")
+            shown += 1
+        iam.put_role_policy(PolicyDocument=json.dumps(document), **policy)
+    if needless:
+        sys.exit(f"nothing fails without {needless}")
+    print(f"without any one of {shown} statements, a request fails")
+
+
+# ---- Alarms ------------------------------------------------------------------------------------
+
+
+def alarm(stack):
+    metrics, queues, topics = client("cloudwatch"), client("sqs"), client("sns")
+    queue = queues.create_queue(QueueName=f"{stack}-alarms")["QueueUrl"]
+    attributes = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    topics.subscribe(
+        TopicArn=outputs(stack)["AlarmTopicArn"],
+        Protocol="sqs",
+        Endpoint=attributes["Attributes"]["QueueArn"],
+    )
+    name = physical_id(stack, "SessionsErrors")
+    definition = metrics.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
+    metrics.put_metric_data(
+        Namespace=definition["Namespace"],
+        MetricData=[
+            {
+                "MetricName": definition["MetricName"],
+                "Dimensions": definition["Dimensions"],
+                "Timestamp": datetime.datetime.now(datetime.timezone.utc),
+                "Value": 1,
+            }
+        ],
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        # An emulator evaluates an alarm when it is asked for its state.
+        state = metrics.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]["StateValue"]
+        answer = queues.receive_message(QueueUrl=queue, WaitTimeSeconds=1)
+        for message in answer.get("Messages", []):
+            notice = json.loads(json.loads(message["Body"])["Message"])
+            if notice["AlarmName"] == name and notice["NewStateValue"] == "ALARM":
+                print(f"state {state}, and the topic has told of it")
+                return
+    sys.exit(f"no message of the alarm; its state is {state}")
+
+
+# ---- Deployments -------------------------------------------------------------------------------
+
+
+def upgrade(stack, token, *command):
+    with Traffic(stack, token) as traffic:
+        traffic.wait_for(5)
+        subprocess.run(command, check=True, timeout=300, stdout=sys.stderr)
+        traffic.wait_for(5)
+    traffic.report()
+
+
+def throttled(stack, token):
+    base = base_url(stack)
+
+    def log_in(_):
+        return call(base, "POST", "/v1/sessions", f"tma {init_data(token, 7)}")
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(log_in, range(200)))
+    refused = [document or {} for status, document in answers if status == 429]
+    others = [status for status, _ in answers if status not in (201, 429)]
+    if others or any(document.get("code") != "rate_limited" for document in refused):
+        sys.exit(f"neither a session nor a problem document: {others} {refused[:2]}")
+    if not 0 < len(refused) < len(answers):
+        sys.exit(f"{len(refused)} of {len(answers)} logins were refused")
+    print(f"of {len(answers)} logins at once, {len(refused)} are refused with a problem document")
 
 
 COMMANDS = {
     "complete-api": complete_api,
     "put-bot": put_bot,
     "smoke": smoke,
-    "break": break_role,
-    "mend": mend_role,
+    "rotate": rotate,
+    "permissions": permissions,
+    "alarm": alarm,
+    "upgrade": upgrade,
+    "throttled": throttled,
 }
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use reqwest::{Response, header::HeaderMap};
 use serde_json::Value;
 
+use crate::Deployment;
+
 /// What was sent, as far as the answer depends on it.
 #[derive(Default)]
 pub(crate) struct Sent {
@@ -21,6 +23,7 @@ pub struct Answer {
     /// The body.
     pub body: String,
     sent: Sent,
+    is_of_gateway: bool,
 }
 
 /// What stands in every answer, whatever it says.
@@ -50,7 +53,9 @@ impl Answer {
     pub(crate) async fn read(response: Response, sent: Sent) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.text().await.expect("the answer breaks off");
-        Self { status, headers, body, sent }
+        // The servers that tests start answer by themselves.
+        let is_of_gateway = Deployment::of_environment().is_some();
+        Self { status, headers, body, sent, is_of_gateway }
     }
 
     /// The value of a header that stands at most once.
@@ -148,7 +153,12 @@ impl Answer {
             expected.insert("access-control-allow-origin");
         }
         let found = self.headers.keys().map(|name| name.as_str());
-        let found: BTreeSet<&str> = found.filter(|name| !is_of_transport(name)).collect();
+        let mut found: BTreeSet<&str> = found.filter(|name| !is_of_transport(name)).collect();
+        if self.is_of_gateway && self.body.is_empty() {
+            // API Gateway gives an answer without a type the type application/json.
+            found.remove("content-type");
+            expected.remove("content-type");
+        }
         assert_eq!(found, expected);
         for name in expected {
             assert!(self.header(name).is_some_and(|value| !value.is_empty()), "{name} is empty");

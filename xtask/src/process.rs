@@ -53,8 +53,21 @@ pub(crate) fn run(command: &mut Command) -> Result<Finished, String> {
     run_with_input(command, String::new())
 }
 
+/// Runs the command to its end, with nothing to read; kills it if that takes longer.
+pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<Finished, String> {
+    run_to_end(command, String::new(), Some(limit))
+}
+
 /// Runs the command to its end, with this text on its standard input.
 pub(crate) fn run_with_input(command: &mut Command, input: String) -> Result<Finished, String> {
+    run_to_end(command, input, None)
+}
+
+fn run_to_end(
+    command: &mut Command,
+    input: String,
+    limit: Option<Duration>,
+) -> Result<Finished, String> {
     let started = Instant::now();
     let program = command.get_program().to_string_lossy().into_owned();
     let mut child = command
@@ -85,6 +98,13 @@ pub(crate) fn run_with_input(command: &mut Command, input: String) -> Result<Fin
             Err(RecvTimeoutError::Timeout) if matches!(child.try_wait(), Ok(Some(_))) => break,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
+        }
+        if let Some(limit) = limit.filter(|limit| started.elapsed() > *limit) {
+            // It fails where the process has just ended, which is as good.
+            let _ = child.kill();
+            let _ = child.wait();
+            let last = lines.last().map_or("nothing", |(_, line)| line.trim());
+            return Err(format!("{program} took longer than {limit:?}; it said last: {last}"));
         }
         if started.elapsed() >= next_sign {
             let last = lines.iter().rev().find(|(_, line)| is_for_eyes(line));
@@ -124,9 +144,9 @@ fn forward(
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
+    use std::{process::Command, time::Duration};
 
-    use super::{run, run_with_input};
+    use super::{run, run_with_input, run_within};
 
     fn shell(script: &str) -> Command {
         let mut command = Command::new("sh");
@@ -149,6 +169,12 @@ mod tests {
         let finished = run_with_input(&mut shell("cat"), input).unwrap();
         assert!(finished.is_success);
         assert_eq!(finished.out().count(), 50_000);
+    }
+
+    #[test]
+    fn a_process_that_takes_too_long_is_killed() {
+        let error = run_within(&mut shell("echo begun; exec sleep 60"), Duration::from_millis(100));
+        assert!(error.is_err_and(|error| error.contains("begun")));
     }
 
     #[test]
