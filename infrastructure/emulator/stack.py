@@ -10,6 +10,8 @@ Usage: stack.py COMMAND STACK [ARGUMENT]..., with AWS_ENDPOINT_URL naming the em
   alarm STACK                        make an alarm go off and receive its message
   upgrade STACK TOKEN COMMAND...     run a deployment under traffic
   throttled STACK TOKEN              log in until API Gateway refuses it
+  api-key STACK                      print the API key of the first machine client
+  machine STACK TOKEN                verify init data with and without the key, and past its quota
 """
 
 import concurrent.futures
@@ -122,10 +124,11 @@ def add_validation(gateway, api, ids, body):
                 continue
             content = operation["requestBody"]["content"]["application/json"]
             where = {"resourceId": ids[path], "httpMethod": method.upper(), **api}
-            uri = gateway.get_method(**where)["methodIntegration"]["uri"]
+            imported = gateway.get_method(**where)
             gateway.delete_method(**where)
             gateway.put_method(
-                authorizationType="NONE",
+                authorizationType=imported["authorizationType"],
+                apiKeyRequired=imported["apiKeyRequired"],
                 requestValidatorId=validator["id"],
                 requestModels={
                     "application/json": content["schema"]["$ref"].rsplit("/", 1)[-1]
@@ -133,7 +136,10 @@ def add_validation(gateway, api, ids, body):
                 **where,
             )
             gateway.put_integration(
-                type="AWS_PROXY", integrationHttpMethod="POST", uri=uri, **where
+                type="AWS_PROXY",
+                integrationHttpMethod="POST",
+                uri=imported["methodIntegration"]["uri"],
+                **where,
             )
 
 
@@ -161,8 +167,10 @@ def init_data(token, user_id):
     return urllib.parse.urlencode(fields)
 
 
-def call(base, method, path, authorization=None, document=None):
+def call(base, method, path, authorization=None, document=None, api_key=None):
     headers = {"Authorization": authorization} if authorization else {}
+    if api_key:
+        headers["X-Api-Key"] = api_key
     data = None
     if document is not None:
         data = json.dumps(document).encode()
@@ -202,6 +210,9 @@ def faults_of(base, token):
     health = expect(200, "GET", "/health/detailed", f"tma {init_data(token, ADMIN)}")
     if health.get("score") != 100:
         faults.append(f"not in full health: {health}")
+    jwks = expect(200, "GET", "/.well-known/jwks.json")
+    if len(jwks.get("keys", [])) == 0:
+        faults.append(f"no keys: {jwks}")
     expect(404, "GET", "/nowhere")
     expect(405, "PUT", "/v1/me")
     return faults
@@ -311,12 +322,18 @@ def permissions(stack, token):
 def alarm(stack):
     metrics, queues, topics = client("cloudwatch"), client("sqs"), client("sns")
     queue = queues.create_queue(QueueName=f"{stack}-alarms")["QueueUrl"]
-    attributes = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
-    topics.subscribe(
-        TopicArn=outputs(stack)["AlarmTopicArn"],
-        Protocol="sqs",
-        Endpoint=attributes["Attributes"]["QueueArn"],
-    )
+    answer = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    arn, topic = answer["Attributes"]["QueueArn"], outputs(stack)["AlarmTopicArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    queues.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    topics.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     name = physical_id(stack, "SessionsErrors")
     definition = metrics.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]
     metrics.put_metric_data(
@@ -371,7 +388,41 @@ def throttled(stack, token):
     print(f"of {len(answers)} logins at once, {len(refused)} are refused with a problem document")
 
 
+# ---- Machine clients ---------------------------------------------------------------------------
+
+
+def api_key(stack):
+    key = outputs(stack)["MachineKeyId"]
+    return client("apigateway").get_api_key(apiKey=key, includeValue=True)["value"]
+
+
+def machine(stack, token):
+    base, key = base_url(stack), api_key(stack)
+
+    def verify(api_key):
+        document = {"items": [{"init_data": init_data(token, 7)}]}
+        return call(base, "POST", "/v1/verify", None, document, api_key)
+
+    status, document = call(base, "POST", "/v1/verify", None, [], key)
+    if (status, document.get("code")) != (400, "body_malformed"):
+        sys.exit(f"a body that is no object: {status} {document}")
+    for wrong in (None, "of-nobody"):
+        status, document = verify(wrong)
+        if (status, document.get("code")) != (401, "authorization_missing"):
+            sys.exit(f"with the key {wrong}: {status} {document}")
+    for attempt in range(1, 401):
+        status, document = verify(key)
+        if status == 429 and attempt > 1 and document.get("code") == "rate_limited":
+            print(f"401 without a key; {attempt - 1} verdicts with it, then 429 for its quota")
+            return
+        if status != 200 or document["verdicts"][0].get("valid") is False:
+            sys.exit(f"request {attempt} with the key: {status} {document}")
+    sys.exit("the quota is never used up")
+
+
 COMMANDS = {
+    "api-key": lambda stack: print(api_key(stack)),
+    "machine": machine,
     "complete-api": complete_api,
     "put-bot": put_bot,
     "smoke": smoke,

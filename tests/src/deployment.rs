@@ -22,6 +22,7 @@ pub struct Deployment {
     pub admin_id: u64,
     /// An origin that browsers may call from.
     pub origin: String,
+    api_key: Option<String>,
     client: Client,
     /// Kept running.
     _api: Option<Api>,
@@ -45,6 +46,7 @@ impl Deployment {
     /// | `MINIGATE_BOT_TOKEN` | the token of one of its bots | required |
     /// | `MINIGATE_BOT_ID` | that bot's id | as in the token |
     /// | `MINIGATE_ADMIN_USER_ID` | one of its administrators | 42 |
+    /// | `MINIGATE_API_KEY` | an API key, for the routes of machine clients | none is sent |
     /// | `MINIGATE_ALLOWED_ORIGIN` | one of its origins | `http://localhost:5173` |
     pub fn of_environment() -> Option<Self> {
         let base_url = variable("MINIGATE_BASE_URL")?.trim_end_matches('/').to_owned();
@@ -61,6 +63,7 @@ impl Deployment {
             bot,
             admin_id: admin.unwrap_or(local.admin_id),
             origin: variable("MINIGATE_ALLOWED_ORIGIN").unwrap_or(local.origin.clone()),
+            api_key: variable("MINIGATE_API_KEY"),
             ..local
         })
     }
@@ -77,6 +80,7 @@ impl Deployment {
             bot: Bot::new(development::BOT_TOKEN),
             admin_id: development::USER_ID,
             origin: "http://localhost:5173".to_owned(),
+            api_key: None,
             client: client.unwrap(),
             _api: api,
         }
@@ -89,7 +93,11 @@ impl Deployment {
 
     /// A request to this path.
     pub fn request(&self, method: Method, path: &str) -> Request {
-        Request::new(self.client.request(method, format!("{}{path}", self.base_url)))
+        let request = Request::new(self.client.request(method, format!("{}{path}", self.base_url)));
+        match &self.api_key {
+            Some(key) if path == "/v1/verify" => request.header("x-api-key", key),
+            _ => request,
+        }
     }
 
     /// A `GET` of this path.
