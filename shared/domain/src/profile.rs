@@ -122,7 +122,7 @@ impl FromStr for Notifications {
 }
 
 /// A user of the product.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     /// Who it is.
     pub user_id: UserId,

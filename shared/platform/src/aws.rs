@@ -28,8 +28,7 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 
 /// What all clients share, from the environment that the AWS SDK defines.
 pub(crate) async fn configuration_from_environment() -> SdkConfig {
-    // TLS by ring: aws-lc costs 40 ms of entropy gathering at the first handshake of a cold start
-    // and a larger binary.
+    // TLS by ring: see the decisions in docs/architecture.md.
     let http_client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     loader(http_client).load().await
 }

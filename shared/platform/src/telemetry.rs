@@ -31,3 +31,23 @@ pub fn start(level: LevelFilter) {
 pub fn ours(level: LevelFilter) -> Targets {
     Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("minigate", level)
 }
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn libraries_never_log_what_may_hold_secrets() {
+        let at_debug = ours(LevelFilter::DEBUG);
+        assert!(at_debug.would_enable("minigate_platform::secrets::cached", &Level::DEBUG));
+        for library in ["aws_smithy_runtime::client::orchestrator", "hyper_util::client", "h2"] {
+            assert!(at_debug.would_enable(library, &Level::WARN), "{library}");
+            assert!(!at_debug.would_enable(library, &Level::INFO), "{library}");
+        }
+        let at_error = ours(LevelFilter::ERROR);
+        assert!(!at_error.would_enable("aws_smithy_runtime", &Level::WARN));
+        assert!(!at_error.would_enable("minigate_platform", &Level::WARN));
+    }
+}

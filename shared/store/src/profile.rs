@@ -1,10 +1,7 @@
 //! The profile item of a user.
 
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
-use minigate_domain::{
-    DisplayName, Language, Notifications, Profile, ProfileChange, Timestamp, UserId,
-};
-use serde::{Deserialize, Serialize};
+use minigate_domain::{Profile, ProfileChange, Timestamp, UserId};
 
 use crate::{
     Store, StoreError,
@@ -13,17 +10,6 @@ use crate::{
 };
 
 const ENTITY: &str = "profile";
-
-#[derive(Serialize, Deserialize)]
-struct ProfileItem {
-    user_id: UserId,
-    display_name: DisplayName,
-    language: Language,
-    notifications: Notifications,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    version: u64,
-}
 
 /// What became of a change of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,32 +117,12 @@ fn explain_failed_change(
 }
 
 pub(crate) fn encode_profile(profile: &Profile) -> Result<Item, StoreError> {
-    let Profile { user_id, display_name, language, notifications, created_at, updated_at, version } =
-        profile.clone();
-    let item = ProfileItem {
-        user_id,
-        display_name,
-        language,
-        notifications,
-        created_at,
-        updated_at,
-        version,
-    };
-    let mut attributes: Item = serde_dynamo::to_item(item)
+    let mut item: Item = serde_dynamo::to_item(profile)
         .map_err(|source| StoreError::Corrupt { entity: ENTITY, source })?;
-    attributes.extend(keys::profile(user_id).into_attributes());
-    Ok(attributes)
+    item.extend(keys::profile(profile.user_id).into_attributes());
+    Ok(item)
 }
 
 pub(crate) fn decode_profile(item: Item) -> Result<Profile, StoreError> {
-    let ProfileItem {
-        user_id,
-        display_name,
-        language,
-        notifications,
-        created_at,
-        updated_at,
-        version,
-    } = decoded(ENTITY, item)?;
-    Ok(Profile { user_id, display_name, language, notifications, created_at, updated_at, version })
+    decoded(ENTITY, item)
 }

@@ -120,7 +120,8 @@ impl Function {
     /// If it cannot be told, or does not end for 20 seconds.
     pub async fn stop(self) -> io::Result<(ExitStatus, Vec<String>)> {
         if let Some(id) = self.process.id() {
-            Command::new("kill").arg(id.to_string()).status().await?;
+            // The shell's own `kill`: not every system has it as a program.
+            Command::new("sh").args(["-c", &format!("kill {id}")]).status().await?;
         }
         self.end().await
     }
