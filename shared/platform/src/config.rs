@@ -21,7 +21,7 @@
 //! | `MINIGATE_LOG_LEVEL` | `error`, `warn`, `info`, `debug` | `info` |
 //!
 //! Lambda's own `AWS_LAMBDA_FUNCTION_NAME` and `AWS_LAMBDA_FUNCTION_VERSION` are shown by
-//! `GET /health`. The AWS SDK reads its own variables, `AWS_ENDPOINT_URL` among them.
+//! `GET /health`, and `AWS_LAMBDA_RUNTIME_API` is where events come from. The AWS SDK reads its own variables, `AWS_ENDPOINT_URL` among them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -72,6 +72,8 @@ pub struct Config {
     pub function_name: String,
     /// The version of the function, as Lambda has it.
     pub function_version: String,
+    /// The address of the Lambda runtime API; empty outside of Lambda.
+    pub runtime_api: String,
 }
 
 /// Everything that is wrong with the environment.
@@ -150,6 +152,7 @@ impl Config {
             log_level: reader.optional("LOG_LEVEL", "info", log_level).0,
             function_name: reader.foreign("AWS_LAMBDA_FUNCTION_NAME"),
             function_version: reader.foreign("AWS_LAMBDA_FUNCTION_VERSION"),
+            runtime_api: reader.foreign("AWS_LAMBDA_RUNTIME_API"),
         };
         reader.finish(config)
     }

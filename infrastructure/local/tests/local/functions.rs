@@ -1,43 +1,13 @@
-use std::{
-    path::PathBuf,
-    process::Command,
-    sync::{LazyLock, Mutex},
-};
+use std::path::PathBuf;
 
 use minigate_embedded_aws::EmbeddedAws;
 use minigate_local::{Options, development, start_aws};
 use minigate_platform::{Clock, SystemClock};
-use minigate_testkit::lambda::{Function, rest_event};
+use minigate_testkit::lambda::{self, Function, rest_event};
 use serde_json::Value;
 
-/// The binary of a function. Cargo has most likely built it already; a test cannot be sure.
 fn binary(name: &str) -> PathBuf {
-    static BUILDING: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
-    let _one_at_a_time = BUILDING.lock().unwrap();
-    let mut build = Command::new(env!("CARGO"));
-    // Build scripts watch these. With the test's own values, cargo would build half of the tree
-    // again, and the next cargo without them once more.
-    for name in [
-        "MANIFEST_DIR",
-        "PKG_NAME",
-        "PKG_VERSION_MAJOR",
-        "PKG_VERSION_MINOR",
-        "PKG_VERSION_PATCH",
-        "PKG_VERSION_PRE",
-    ] {
-        build.env_remove(format!("CARGO_{name}"));
-    }
-    let output = build
-        .args(["build", "--quiet", "--package", name, "--bin", name, "--message-format=json"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let messages = String::from_utf8(output.stdout).unwrap();
-    let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut executables =
-        artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from));
-    executables.next_back().unwrap()
+    lambda::binary(name).unwrap()
 }
 
 fn now_unix_seconds() -> u64 {

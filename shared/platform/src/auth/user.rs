@@ -1,6 +1,9 @@
 //! The extractors for the user who is asking, and the tokens behind them.
 
-use axum::{extract::FromRequestParts, http::request::Parts};
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, request::Parts},
+};
 use minigate_domain::{BotId, SessionId, UserId};
 
 use super::{credentials::Credentials, init_data};
@@ -29,11 +32,14 @@ pub struct LiveUser(pub User);
 #[derive(Clone, Copy, Debug)]
 pub struct Admin(pub User);
 
-impl FromRequestParts<Platform> for User {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
-        match Credentials::of(&parts.headers)? {
+impl User {
+    /// The user whose credentials these headers hold.
+    ///
+    /// # Errors
+    /// A problem that names `authorization` if there are none or they are refused, or
+    /// [`Code::SecretsUnavailable`].
+    pub async fn of(platform: &Platform, headers: &HeaderMap) -> Result<Self, Problem> {
+        match Credentials::of(headers)? {
             Credentials::AccessToken(token) => {
                 let claims = verify_access_token(platform, token).await?;
                 let AccessClaims { user_id, session_id, bot_id, .. } = claims;
@@ -48,6 +54,14 @@ impl FromRequestParts<Platform> for User {
                 Ok(Self { id: user.id, bot_id: user.bot_id, session_id: None })
             }
         }
+    }
+}
+
+impl FromRequestParts<Platform> for User {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
+        Self::of(platform, &parts.headers).await
     }
 }
 

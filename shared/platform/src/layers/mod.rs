@@ -20,7 +20,9 @@ mod panics;
 use axum::{extract::DefaultBodyLimit, middleware};
 
 pub(crate) use address_limit::AddressLimit;
+pub(crate) use deadline::{time_left, within};
 pub use observe::RequestId;
+pub(crate) use observe::{RequestLine, log_causes};
 
 use crate::{Code, Platform, Problem, Router};
 
