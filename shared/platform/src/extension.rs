@@ -7,8 +7,8 @@
 //! other request in it, so it has a limit. Having an extension also makes Lambda send SIGTERM, 500 ms
 //! before it ends the process.
 //!
-//! Where the extension cannot be registered, as under emulators that do not know extensions, the
-//! response waits for the work instead, for a shorter time.
+//! Where the extension is refused, as by emulators that do not know extensions, the response waits
+//! for the work instead, for a shorter time.
 //!
 //! The client is a page of code on what `lambda_runtime` brings along. The crate `lambda-extension`
 //! would bring a server for logs and telemetry, and a loop that asks for the next event by itself.
@@ -38,7 +38,7 @@ use crate::{Background, Clock, layers::time_left};
 const NAME: &str = "minigate-background";
 
 /// How long registering may take. It is a call within the machine.
-const REGISTER_TIMEOUT: Duration = Duration::from_secs(1);
+const REGISTER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long the process stays awake for the work of one request. Lambda bills it, and work of ours
 /// that takes longer is stuck.
@@ -69,8 +69,23 @@ pub(crate) struct Extension {
 
 impl Extension {
     /// Registers at the API with this address, `host:port`. That must be done before the runtime
-    /// asks for its first event.
-    pub(crate) async fn register(runtime_api: &str) -> Result<Self, ExtensionError> {
+    /// asks for its first event. `None` if the API has refused it or is not Lambda's.
+    ///
+    /// # Errors
+    /// If the API does not answer. Lambda may then have registered the extension, and would wait for
+    /// it at every event, so the process must not go on without it.
+    pub(crate) async fn register(runtime_api: &str) -> Result<Option<Self>, ExtensionError> {
+        match Self::try_register(runtime_api).await {
+            Err(error @ ExtensionError::Unreachable { .. }) => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "responses wait for work");
+                Ok(None)
+            }
+            Ok(extension) => Ok(Some(extension)),
+        }
+    }
+
+    async fn try_register(runtime_api: &str) -> Result<Self, ExtensionError> {
         let address: Uri = runtime_api.parse().map_err(|_| ExtensionError::Address)?;
         if address.authority().is_none() {
             return Err(ExtensionError::Address);

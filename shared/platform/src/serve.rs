@@ -56,7 +56,9 @@ pub fn run_events(events: impl Events) -> ExitCode {
                 (Arc::clone(&events), platform.clone(), settle.clone());
             async move {
                 let LambdaEvent { payload, context } = event;
-                let answer = events::answer(&*events, &platform, &payload, &context).await;
+                // Boxed for the same reason as in `start`.
+                let answer = Box::pin(events::answer(&*events, &platform, &payload, &context));
+                let answer = answer.await;
                 settle.before_response().await;
                 answer
             }
@@ -80,7 +82,12 @@ fn start(serve: impl AsyncFnOnce(Platform, TellExtension) -> Result<(), Error>) 
     runtime.block_on(async {
         let platform = Platform::from_environment(config).await;
         // Boxed, because the types of the AWS SDK are too deep for the compiler.
-        let ((), extension) = tokio::join!(Box::pin(platform.warm()), register(&platform.config));
+        let registered = Extension::register(&platform.config.runtime_api);
+        let ((), registered) = tokio::join!(Box::pin(platform.warm()), registered);
+        let extension = match registered {
+            Ok(extension) => extension,
+            Err(error) => return fail(&error),
+        };
         let (tell, responses) = mpsc::unbounded_channel();
         let tell = TellExtension(extension.is_some().then_some(tell));
         let background = &platform.background;
@@ -103,12 +110,6 @@ fn start(serve: impl AsyncFnOnce(Platform, TellExtension) -> Result<(), Error>) 
             }
         }
     })
-}
-
-/// Registers the extension; without it, responses wait for the work beside them.
-async fn register(config: &Config) -> Option<Extension> {
-    let extension = Extension::register(&config.runtime_api).await;
-    extension.inspect_err(|error| tracing::warn!(%error, "responses wait for work")).ok()
 }
 
 /// How responses wait for the work beside them, where no extension does.

@@ -6,19 +6,19 @@ use minigate_platform::{Clock, SystemClock};
 use minigate_testkit::lambda::{self, Function, rest_event};
 use serde_json::Value;
 
-fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     lambda::binary(name).unwrap()
 }
 
-fn now_unix_seconds() -> u64 {
+pub(crate) fn now_unix_seconds() -> u64 {
     SystemClock.now().unix_seconds()
 }
 
-fn deadline() -> u64 {
+pub(crate) fn deadline() -> u64 {
     SystemClock.now().unix_millis() + 10_000
 }
 
-fn variables(aws: &EmbeddedAws) -> Vec<(String, String)> {
+pub(crate) fn variables(aws: &EmbeddedAws) -> Vec<(String, String)> {
     let sdk = [
         ("AWS_ENDPOINT_URL", aws.endpoint_url().as_str()),
         ("AWS_REGION", "eu-central-1"),
@@ -29,7 +29,7 @@ fn variables(aws: &EmbeddedAws) -> Vec<(String, String)> {
     development::variables().into_iter().chain(sdk).collect()
 }
 
-fn body(answer: &Value) -> Value {
+pub(crate) fn body(answer: &Value) -> Value {
     serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
 }
 
@@ -70,7 +70,7 @@ async fn sessions_and_profile_share_their_state() {
 }
 
 /// One line a request, with everything an operator asks for and nothing that is nobody's business.
-fn assert_logs(lines: &[String], expected_lines: usize, secrets: &[&str]) {
+pub(crate) fn assert_logs(lines: &[String], expected_lines: usize, secrets: &[&str]) {
     let all = lines.join("\n");
     for secret in secrets {
         assert!(!all.contains(secret), "{secret} is in the log: {all}");

@@ -142,7 +142,6 @@ async fn without_an_extension_a_response_waits_for_work_but_not_for_long() {
         ExtensionsApi::Refuses(StatusCode::FORBIDDEN),
         ExtensionsApi::Refuses(StatusCode::INTERNAL_SERVER_ERROR),
         ExtensionsApi::Anonymous,
-        ExtensionsApi::Silent,
     ] {
         let (gate, mut function) = (Gate::new().await, start("background", extensions).await);
         let ends_at_once = async { drop(gate.work().await) };
@@ -157,6 +156,14 @@ async fn without_an_extension_a_response_waits_for_work_but_not_for_long() {
         assert!(status.success(), "{extensions:?}: {status}");
         assert_eq!(count(&lines, "responses wait for work"), 1, "{extensions:?}: {lines:?}");
     }
+}
+
+#[tokio::test]
+async fn a_process_that_may_or_may_not_be_an_extension_does_not_go_on() {
+    let function = start("background", ExtensionsApi::Silent).await;
+    let (status, lines) = function.end().await.unwrap();
+    assert_eq!(status.code(), Some(1));
+    assert_eq!(count(&lines, "does not answer `register`"), 1, "{lines:?}");
 }
 
 #[tokio::test]
