@@ -95,6 +95,9 @@ pub(crate) async fn answer(
         };
         if let Err(problem) = &outcome {
             log_causes(problem);
+            if !problem.is_refusal() {
+                platform.metrics.count(Metric::EventFailed);
+            }
         }
         let code = outcome.as_ref().map_or_else(|problem| Some(problem.code()), |it| it.refusal);
         let line = RequestLine { request_id: &request_id, method: &method, route: &route, is_cold };

@@ -2,6 +2,7 @@
 
 use minigate_embedded_aws::EmbeddedAws;
 use minigate_local::{Options, development, start_aws};
+use minigate_platform::aws;
 use minigate_testkit::lambda::{Function, authorizer_event, rest_event};
 use serde_json::{Value, json};
 
@@ -167,17 +168,30 @@ async fn an_event_that_is_none_is_an_error() {
 }
 
 #[tokio::test]
-async fn without_secrets_nobody_is_allowed_until_they_come() {
-    let aws = EmbeddedAws::start(minigate_embedded_aws::Options::default()).await.unwrap();
-    let mut authorizer = Function::start(&binary("authorizer"), &variables(&aws)).await.unwrap();
-    for _ in 0..2 {
-        let message = error_message(&mut authorizer, event(&tma(7))).await;
-        assert_eq!(message, "secrets_unavailable");
+async fn with_missing_or_broken_secrets_nobody_is_allowed() {
+    for (secrets, metric) in [(None, "SecretUnavailable"), (Some("{}"), "SecretMalformed")] {
+        let aws = EmbeddedAws::start(minigate_embedded_aws::Options::default()).await.unwrap();
+        if let Some(text) = secrets {
+            let shared = aws::configuration_of_emulator(&aws.endpoint_url()).await;
+            let client = aws_sdk_secretsmanager::Client::new(&shared);
+            for name in [development::BOT_SECRET, development::SIGNING_SECRET] {
+                client.create_secret().name(name).secret_string(text).send().await.unwrap();
+            }
+        }
+        let mut authorizer =
+            Function::start(&binary("authorizer"), &variables(&aws)).await.unwrap();
+        for _ in 0..2 {
+            let message = error_message(&mut authorizer, event(&tma(7))).await;
+            assert_eq!(message, "secrets_unavailable");
+        }
+        let nobody = authorizer_event("GET", "/orders/7", &[]);
+        assert_eq!(error_message(&mut authorizer, nobody).await, "Unauthorized");
+        let (status, lines) = authorizer.stop().await.unwrap();
+        assert!(status.success(), "{status}");
+        let count = |name: &str| {
+            lines.iter().filter(|line| line.contains(&format!("\"{name}\":1"))).count()
+        };
+        assert!(count(metric) > 0, "no metric tells of the secrets: {lines:?}");
+        assert_eq!(count("EventFailed"), 2, "{lines:?}");
     }
-    let missing = authorizer_event("GET", "/orders/7", &[]);
-    assert_eq!(error_message(&mut authorizer, missing).await, "Unauthorized");
-    let (status, lines) = authorizer.stop().await.unwrap();
-    assert!(status.success(), "{status}");
-    let metric = lines.iter().any(|line| line.contains(r#""SecretUnavailable":1"#));
-    assert!(metric, "no metric tells of the missing secrets: {lines:?}");
 }

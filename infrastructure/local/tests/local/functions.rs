@@ -87,21 +87,94 @@ pub(crate) fn assert_logs(lines: &[String], expected_lines: usize, secrets: &[&s
     }
 }
 
+/// A request to each function that cannot be answered without the secrets.
+fn requests_that_need_secrets() -> [(&'static str, Value); 4] {
+    let init_data = development::init_data(7, now_unix_seconds()).unwrap();
+    let authorization = format!("tma {init_data}");
+    let headers = [("Authorization", authorization.as_str())];
+    let json = [("Content-Type", "application/json")];
+    let items = serde_json::json!({ "items": [{ "init_data": init_data }] }).to_string();
+    [
+        ("sessions", rest_event("POST", "/v1/sessions", &headers, None)),
+        ("profile", rest_event("GET", "/v1/me", &headers, None)),
+        ("verify", rest_event("POST", "/v1/verify", &json, Some(&items))),
+        ("keys", rest_event("GET", "/.well-known/jwks.json", &[], None)),
+    ]
+}
+
+/// Lambda starts a function that crashes anew with each request, which costs and hides the reason.
+async fn answers_503_and_lives(
+    function: &str,
+    event: &Value,
+    variables: &[(String, String)],
+) -> String {
+    let mut running = Function::start(&binary(function), variables).await.unwrap();
+    for _ in 0..2 {
+        let refused = running.invoke(event.clone(), deadline()).await.unwrap();
+        assert_eq!(refused["statusCode"], 503, "{function}: {refused}");
+        assert_eq!(body(&refused)["code"], "secrets_unavailable", "{function}: {refused}");
+        assert_eq!(refused["multiValueHeaders"]["retry-after"][0], "1", "{function}");
+    }
+    let (status, lines) = running.stop().await.unwrap();
+    assert!(status.success(), "{function}: {status}");
+    lines.join("\n")
+}
+
+#[tokio::test]
+async fn a_missing_secret_is_a_503_and_a_metric() {
+    // It has no secrets.
+    let aws = EmbeddedAws::start(minigate_embedded_aws::Options::default()).await.unwrap();
+    for (function, event) in requests_that_need_secrets() {
+        let log = answers_503_and_lives(function, &event, &variables(&aws)).await;
+        assert!(log.contains(r#""SecretUnavailable":1"#), "{function}: {log}");
+        assert!(log.contains("there is no such secret"), "{function}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_not_the_expected_json_is_a_503_and_a_metric() {
+    let aws = EmbeddedAws::start(minigate_embedded_aws::Options::default()).await.unwrap();
+    let shared = minigate_platform::aws::configuration_of_emulator(&aws.endpoint_url()).await;
+    let client = aws_sdk_secretsmanager::Client::new(&shared);
+    let broken = r#"{"token":"7:NOT-THE-WHOLE-OF-IT"}"#;
+    for name in [development::BOT_SECRET, development::SIGNING_SECRET] {
+        client.create_secret().name(name).secret_string(broken).send().await.unwrap();
+    }
+    for (function, event) in requests_that_need_secrets() {
+        let log = answers_503_and_lives(function, &event, &variables(&aws)).await;
+        assert!(log.contains(r#""SecretMalformed":1"#), "{function}: {log}");
+        let (bot, key) = (development::BOT_SECRET, development::SIGNING_SECRET);
+        assert!(log.contains(bot) && log.contains(key), "{function}: {log}");
+        assert!(!log.contains("NOT-THE-WHOLE-OF-IT"), "{function}: {log}");
+    }
+}
+
+/// Where nobody answers.
+fn nowhere() -> Vec<(String, String)> {
+    let mut nowhere = development::variables();
+    nowhere.extend(
+        [
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "development"),
+            ("AWS_SECRET_ACCESS_KEY", "development"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    nowhere
+}
+
+#[tokio::test]
+async fn a_secrets_manager_that_is_down_is_a_503_and_a_metric() {
+    for (function, event) in requests_that_need_secrets() {
+        let log = answers_503_and_lives(function, &event, &nowhere()).await;
+        assert!(log.contains(r#""SecretUnavailable":1"#), "{function}: {log}");
+    }
+}
+
 #[tokio::test]
 async fn health_needs_no_dependency() {
-    let nowhere: Vec<_> = development::variables()
-        .into_iter()
-        .chain(
-            [
-                ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
-                ("AWS_REGION", "eu-central-1"),
-                ("AWS_ACCESS_KEY_ID", "development"),
-                ("AWS_SECRET_ACCESS_KEY", "development"),
-            ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned())),
-        )
-        .collect();
-    let mut health = Function::start(&binary("health"), &nowhere).await.unwrap();
+    let mut health = Function::start(&binary("health"), &nowhere()).await.unwrap();
     let answer = health.invoke(rest_event("GET", "/health", &[], None), deadline()).await.unwrap();
     assert_eq!(answer["statusCode"], 200);
     assert_eq!(body(&answer)["version"]["function_version"], "7");
