@@ -4,6 +4,7 @@ Usage: stack.py COMMAND STACK [ARGUMENT]..., with AWS_ENDPOINT_URL naming the em
 
   complete-api STACK                 give the REST API what the emulator leaves out of its body
   put-bot STACK TOKEN                put the bot's secret
+  create-bot STACK NAME TOKEN        make the secret of a further bot
   smoke STACK TOKEN                  one user's way through the API
   rotate STACK TOKEN NEW_TOKEN       rotate the bot's token under traffic, and back
   permission STACK TOKEN             show that a permission which is missing is missed
@@ -30,6 +31,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 
 import boto3
 import botocore.config
@@ -163,7 +165,8 @@ def put_gateway_response(gateway, api, response_type, response):
 
 def init_data(token, user_id):
     user = json.dumps({"id": user_id, "first_name": "Ada"}, separators=(",", ":"))
-    fields = {"auth_date": str(int(time.time())), "user": user}
+    # With something of its own, because init data may be good for one use only.
+    fields = {"auth_date": str(int(time.time())), "query_id": uuid.uuid4().hex, "user": user}
     text = "\n".join(f"{name}={value}" for name, value in sorted(fields.items()))
     key = hmac.digest(b"WebAppData", token.encode(), hashlib.sha256)
     fields["hash"] = hmac.digest(key, text.encode(), hashlib.sha256).hex()
@@ -270,11 +273,19 @@ class Traffic:
 # ---- Secrets -----------------------------------------------------------------------------------
 
 
-def put_bot(stack, token):
+def bot_secret(token):
     bot = {"bot_id": int(token.split(":")[0]), "token": token, "webhook_secret": "x"}
+    return json.dumps(bot)
+
+
+def put_bot(stack, token):
     client("secretsmanager").put_secret_value(
-        SecretId=outputs(stack)["BotSecretArn"], SecretString=json.dumps(bot)
+        SecretId=outputs(stack)["BotSecretArn"], SecretString=bot_secret(token)
     )
+
+
+def create_bot(_, name, token):
+    client("secretsmanager").create_secret(Name=name, SecretString=bot_secret(token))
 
 
 def rotate(stack, token, new_token):
@@ -451,6 +462,7 @@ COMMANDS = {
     "machine": machine,
     "complete-api": complete_api,
     "put-bot": put_bot,
+    "create-bot": create_bot,
     "smoke": smoke,
     "rotate": rotate,
     "permission": permission,

@@ -32,10 +32,15 @@ const STACK: &str = "minigate-local";
 /// A bot that does not exist.
 const TOKEN: &str = "1000000000:DEPLOYMENT-TEST-TOKEN-OF-NO-REAL-BOT";
 const NEXT_TOKEN: &str = "1000000000:NEXT-DEPLOYMENT-TEST-TOKEN-OF-NO-REAL-BOT";
+/// The secret of another bot that does not exist. Its name is as the roles permit it.
+const OTHER_BOT: &str = "minigate-local/other-bot";
+const OTHER_TOKEN: &str = "2000000000:OTHER-DEPLOYMENT-TEST-TOKEN-OF-NO-REAL-BOT";
 /// Time for a build from nothing on a slow machine, and for tests with their build.
 const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
 /// Time for any other step.
 const STEP_LIMIT: Duration = Duration::from_secs(5 * 60);
+/// Time for all mutants of all roles.
+const MUTANTS_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// Limits that the tests, which all come from one address, do not reach.
 const WIDE: &str = "LoginsPerSecond=5000 LoginBurst=5000";
@@ -51,6 +56,27 @@ pub(crate) fn run(build: Build) -> Result<bool, String> {
     let Tally { passed, failed, .. } = parts.tally;
     println!("\n{passed} passed, {failed} failed");
     Ok(failed == 0)
+}
+
+/// `cargo xtask iam-mutants`: shows that every statement of the functions' roles is needed, and
+/// writes what it is needed for to docs/iam-mutants.md.
+pub(crate) fn iam_mutants() -> Result<bool, String> {
+    let mut parts = Parts::new();
+    let test = Test::start(Build::Development, &mut parts)?;
+    let parameters = format!("{WIDE} MoreBotSecrets={OTHER_BOT}");
+    test.deploy_first(&parameters, &mut parts)?;
+    test.stack("create-bot", &[OTHER_BOT, OTHER_TOKEN])?;
+    let report = workspace::root().join("docs/iam-mutants.md");
+    let deploy = test.deploy(&format!("{parameters} InitDataOneTimeUse=true"));
+    let program = deploy.get_program().to_string_lossy().into_owned();
+    let arguments = deploy.get_args().map(|argument| argument.to_string_lossy().into_owned());
+    let script = workspace::root().join("infrastructure/emulator/iam_mutants.py");
+    let mut command = test.aws.client(test.emulator.program("python"), &test.directory);
+    command.arg(script).args([STACK, TOKEN, OTHER_TOKEN]).arg(report).arg(program).args(arguments);
+    let said = succeed(&mut command, MUTANTS_LIMIT)?;
+    parts.add("mutants", Ok(said.out().last().unwrap_or_default().to_owned()));
+    test.aws.stop()?;
+    Ok(true)
 }
 
 /// A step of `verify`: each part counts, and so does each of the black-box tests.
@@ -69,7 +95,7 @@ pub(crate) fn verify() -> Result<Verdict, String> {
 fn every_part(build: Build) -> Result<Parts, String> {
     let mut parts = Parts::new();
     let test = Test::start(build, &mut parts)?;
-    let base_url = test.deploy_first(&mut parts)?;
+    let base_url = test.deploy_first(WIDE, &mut parts)?;
 
     parts.add("one user's way", test.stack("smoke", &[TOKEN]));
     match test.stack("api-key", &[]) {
@@ -164,8 +190,8 @@ impl Test {
     }
 
     /// The first deployment, up to where it can be used; where the API is.
-    fn deploy_first(&self, parts: &mut Parts) -> Result<String, String> {
-        let deployed = succeed(&mut self.deploy(WIDE), STEP_LIMIT);
+    fn deploy_first(&self, parameters: &str, parts: &mut Parts) -> Result<String, String> {
+        let deployed = succeed(&mut self.deploy(parameters), STEP_LIMIT);
         parts.need("sam deploy", deployed.map(|_| String::new()))?;
         let base_url = self.stack("complete-api", &[])?;
         let put = self.stack("put-bot", &[TOKEN]);

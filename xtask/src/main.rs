@@ -32,6 +32,7 @@ Commands:
   lint                     run the linters over the templates and the workflows
   deploy-test [--release]  deploy template.yaml to an emulator of AWS and use it
                              --release    with the binaries of a release, which take minutes
+  iam-mutants              show that each permission is needed, and write docs/iam-mutants.md
   bench init-data [ARG]..  run the benchmarks of the init-data crate; arguments go to cargo bench
   bench limiter [ARG]..    those of the limiter, beside rate-limiter-flexible where Node.js is
                              installed and `npm ci` was run in tests/peers
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         ["lint"] => linters::run(),
         ["deploy-test"] => deploy_test::run(Build::Development),
         ["deploy-test", "--release"] => deploy_test::run(Build::Release),
+        ["iam-mutants"] => deploy_test::iam_mutants(),
         ["bench", "init-data", rest @ ..] => bench::run("minigate-init-data", rest),
         ["bench", "limiter", rest @ ..] => bench::run("minigate-limiter", rest),
         ["help" | "-h" | "--help"] => {

@@ -6,18 +6,18 @@ use axum::{http::Uri, response::Response};
 use lambda_http::{Request, RequestExt, service_fn, tower::ServiceExt};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Background, Config, Platform, Router, layers, telemetry};
+use crate::{Background, Config, Needs, Platform, Router, layers, telemetry};
 
 /// How long a response waits for work that was started beside it, such as the refresh of a secret.
 /// More would be felt; what is not done by then goes on with the next request.
 const SETTLE_LIMIT: Duration = Duration::from_millis(500);
 
-/// The `main` of a function: reads the configuration, fetches the secrets and serves requests from
-/// Lambda until it is told to stop.
+/// The `main` of a function: reads the configuration, fetches the secrets that it needs and serves
+/// requests from Lambda until it is told to stop.
 ///
 /// Exits with a failure, after one message that names every fault, if the environment is wrong.
-pub fn run(router: Router) -> ExitCode {
-    let config = match Config::from_environment() {
+pub fn run(router: Router, needs: Needs) -> ExitCode {
+    let config = match Config::from_environment(needs) {
         Ok(config) => config,
         Err(error) => return fail(&error),
     };

@@ -141,6 +141,17 @@ async fn health_needs_no_dependency() {
 }
 
 #[tokio::test]
+async fn a_function_asks_for_the_secrets_that_it_needs_only() {
+    for (name, needs, needs_not) in
+        [("verify", "BOT_SECRETS", "SIGNING_SECRET"), ("keys", "SIGNING_SECRET", "BOT_SECRETS")]
+    {
+        let (_, lines) = Function::start(&binary(name), &[]).await.unwrap().end().await.unwrap();
+        assert!(lines[0].contains(&format!("MINIGATE_{needs} is missing")), "{lines:?}");
+        assert!(!lines[0].contains(needs_not), "{lines:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_environment_ends_a_function_with_one_message() {
     let function = Function::start(&binary("health"), &[]).await.unwrap();
     let (status, lines) = function.end().await.unwrap();
