@@ -242,7 +242,8 @@ failed, the permission would be needless, and the run would have failed.
 
 The emulator writes logs and traces whatever a role permits. What Lambda needs for that is therefore
 asked of the emulator's `iam:SimulatePrincipalPolicy`, with the log group that the function is
-configured with.
+configured with: that shows that the statement fits the function, not that Lambda asks for it. Not tried
+are the roles of CodeDeploy and of API Gateway's logs, because the emulator takes neither.
 
 | role | statement | without | what fails |
 |---|---|---|---|

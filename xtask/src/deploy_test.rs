@@ -98,6 +98,7 @@ fn every_part(build: Build) -> Result<Parts, String> {
     let base_url = test.deploy_first(WIDE, &mut parts)?;
 
     parts.add("one user's way", test.stack("smoke", &[TOKEN]));
+    parts.add("the smoke test of the delivery", test.smoke(&base_url));
     match test.stack("api-key", &[]) {
         Ok(api_key) => test.black_box(&base_url, &api_key, &mut parts),
         Err(error) => parts.add("the API key", Err(error)),
@@ -232,6 +233,14 @@ impl Test {
         command.arg(script).args([what, STACK]).args(arguments);
         let finished = succeed(&mut command, STEP_LIMIT)?;
         Ok(finished.out().map(str::to_owned).collect())
+    }
+
+    /// What `.github/workflows/deploy.yml` asks of a deployment.
+    fn smoke(&self, base_url: &str) -> Result<String, String> {
+        let script = workspace::root().join("infrastructure/smoke.py");
+        let mut command = self.aws.client(self.emulator.program("python"), &self.directory);
+        let finished = succeed(command.arg(script).arg(base_url), STEP_LIMIT)?;
+        Ok(finished.out().last().unwrap_or_default().to_owned())
     }
 
     /// The black-box tests against the deployed API: one test each.

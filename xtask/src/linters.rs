@@ -15,7 +15,8 @@ use crate::{
 };
 
 const TEMPLATES: &str = "template.yaml infrastructure/edge.yaml infrastructure/delivery.yaml";
-const WORKFLOWS: &str = ".github/workflows/ci.yml .github/workflows/deploy.yml";
+const WORKFLOWS: &str = ".github/workflows/ci.yml .github/workflows/deploy.yml \
+                         .github/workflows/deploy-environment.yml";
 
 /// `cargo xtask lint`: runs every linter; whether none found anything.
 pub(crate) fn run() -> Result<bool, String> {
