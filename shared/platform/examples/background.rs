@@ -12,12 +12,12 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
-use minigate_platform::{Platform, Router};
+use minigate_platform::{Needs, Platform, Router};
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
 fn main() -> std::process::ExitCode {
     let router = Router::new().route("/work", post(work)).route("/panic", get(panic));
-    minigate_platform::run(router)
+    minigate_platform::run(router, Needs::BotsAndSigningKey)
 }
 
 async fn work(State(platform): State<Platform>, address: String) -> StatusCode {

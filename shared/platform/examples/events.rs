@@ -4,13 +4,13 @@
 #![expect(clippy::panic, reason = "a test of panics needs one")]
 
 use minigate_platform::{
-    Code, Platform, Problem,
+    Code, Needs, Platform, Problem,
     events::{Answer, Events, Subject},
 };
 use serde_json::Value;
 
 fn main() -> std::process::ExitCode {
-    minigate_platform::run_events(Function)
+    minigate_platform::run_events(Function, Needs::BotsAndSigningKey)
 }
 
 struct Function;

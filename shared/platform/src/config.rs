@@ -6,8 +6,8 @@
 //! | variable | meaning | default |
 //! |---|---|---|
 //! | `MINIGATE_TABLE_MAIN`, `MINIGATE_TABLE_VOLATILE`, `MINIGATE_TABLE_AUDIT` | names of the DynamoDB tables | required |
-//! | `MINIGATE_BOT_SECRETS` | names or ARNs of the bots' secrets, separated by commas; 1 to 20 | required |
-//! | `MINIGATE_SIGNING_SECRET` | name or ARN of the secret with the key that signs tokens | required |
+//! | `MINIGATE_BOT_SECRETS` | names or ARNs of the bots' secrets, separated by commas; 1 to 20 | required where [`Needs`] says so |
+//! | `MINIGATE_SIGNING_SECRET` | name or ARN of the secret with the key that signs tokens | required where [`Needs`] says so |
 //! | `MINIGATE_ISSUER` | `iss` of the tokens | `minigate` |
 //! | `MINIGATE_ALLOWED_ORIGINS` | origins of the Mini App, separated by commas | none |
 //! | `MINIGATE_ADMINS` | Telegram user ids of the administrators, separated by commas | none |
@@ -40,15 +40,36 @@ use crate::layers::EdgeKeyHash;
 
 const PREFIX: &str = "MINIGATE_";
 
+/// Which secrets a function needs. It fetches no others, and its role need not permit any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// The bots' secrets, to verify init data.
+    Bots,
+    /// The key that signs tokens.
+    SigningKey,
+    /// Both, to know a user by whatever credentials they send.
+    BotsAndSigningKey,
+}
+
+impl Needs {
+    const fn bots(self) -> bool {
+        matches!(self, Self::Bots | Self::BotsAndSigningKey)
+    }
+
+    const fn signing_key(self) -> bool {
+        matches!(self, Self::SigningKey | Self::BotsAndSigningKey)
+    }
+}
+
 /// What a deployment sets.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The names of the tables.
     pub tables: Tables,
-    /// The ids of the bots' secrets.
+    /// The ids of the bots' secrets; none where they are not needed.
     pub bot_secrets: Vec<String>,
-    /// The id of the secret with the signing key.
-    pub signing_secret: String,
+    /// The id of the secret with the signing key, where it is needed.
+    pub signing_secret: Option<String>,
     /// The `iss` of the tokens.
     pub issuer: String,
     /// The origins that a browser may call from.
@@ -109,12 +130,12 @@ impl fmt::Display for ConfigError {
 }
 
 impl Config {
-    /// Reads the process's environment.
+    /// Reads the process's environment, for a function that needs these secrets.
     ///
     /// # Errors
     /// [`ConfigError`] with every missing, malformed or unknown variable.
-    pub fn from_environment() -> Result<Self, ConfigError> {
-        Self::from_variables(environment())
+    pub fn from_environment(needs: Needs) -> Result<Self, ConfigError> {
+        Self::from_variables(environment(), needs)
     }
 
     /// Reads these variables; those of others are passed over.
@@ -123,6 +144,7 @@ impl Config {
     /// [`ConfigError`] with every missing, malformed or unknown variable.
     pub fn from_variables(
         variables: impl IntoIterator<Item = (String, String)>,
+        needs: Needs,
     ) -> Result<Self, ConfigError> {
         let mut reader = Reader { variables: variables.into_iter().collect(), faults: Vec::new() };
         let config = Self {
@@ -131,8 +153,9 @@ impl Config {
                 volatile: reader.required("TABLE_VOLATILE", name),
                 audit: reader.required("TABLE_AUDIT", name),
             },
-            bot_secrets: reader.required("BOT_SECRETS", secret_ids),
-            signing_secret: reader.required("SIGNING_SECRET", name),
+            bot_secrets: reader.required_if(needs.bots(), "BOT_SECRETS", secret_ids),
+            signing_secret: reader
+                .required_if(needs.signing_key(), "SIGNING_SECRET", |text| name(text).map(Some)),
             issuer: reader.optional("ISSUER", "minigate", name),
             allowed_origins: reader.optional("ALLOWED_ORIGINS", "", |text| list(text, origin)),
             admins: reader.optional("ADMINS", "", |text| list(text, user_id)),
@@ -184,6 +207,20 @@ impl Reader {
             Some(text) => self.parse(name, &text, parse),
             None => self.fault(name, "is missing".to_owned()),
         }
+    }
+
+    /// Takes no notice of the variable where it is not needed.
+    fn required_if<T: Default>(
+        &mut self,
+        is_needed: bool,
+        name: &str,
+        parse: impl Fn(&str) -> Parsed<T>,
+    ) -> T {
+        if is_needed {
+            return self.required(name, parse);
+        }
+        self.variables.remove(&format!("{PREFIX}{name}"));
+        T::default()
     }
 
     fn optional<T: Default>(
@@ -323,7 +360,8 @@ mod tests {
 
     fn read(more: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let variables = GOOD.iter().chain(more);
-        Config::from_variables(variables.map(|(name, value)| (name.to_string(), value.to_string())))
+        let variables = variables.map(|(name, value)| (name.to_string(), value.to_string()));
+        Config::from_variables(variables, Needs::BotsAndSigningKey)
     }
 
     #[test]
@@ -332,6 +370,31 @@ mod tests {
         assert_eq!(config.bot_secrets, ["bots/a", "bots/b"]);
         assert_eq!(config.access_token_lifetime, Duration::from_secs(300));
         assert!(config.allowed_origins.is_empty());
+    }
+
+    #[test]
+    fn only_the_secrets_that_are_needed_have_to_be_named() {
+        let read = |needs, names: &[&str]| {
+            let good = GOOD.iter().filter(|(name, _)| names.iter().any(|end| name.ends_with(end)));
+            let good = good.map(|(name, value)| (name.to_string(), value.to_string()));
+            Config::from_variables(good, needs).map_err(|error| error.to_string())
+        };
+        let tables = ["_MAIN", "_VOLATILE", "_AUDIT"];
+        for (needs, missing) in [
+            (Needs::Bots, vec!["MINIGATE_BOT_SECRETS"]),
+            (Needs::SigningKey, vec!["MINIGATE_SIGNING_SECRET"]),
+            (Needs::BotsAndSigningKey, vec!["MINIGATE_BOT_SECRETS", "MINIGATE_SIGNING_SECRET"]),
+        ] {
+            let error = read(needs, &tables).unwrap_err();
+            for variable in ["MINIGATE_BOT_SECRETS", "MINIGATE_SIGNING_SECRET"] {
+                assert_eq!(error.contains(variable), missing.contains(&variable), "{error}");
+            }
+        }
+        let everything = [&tables[..], &["_SECRETS", "_SECRET"]].concat();
+        let config = read(Needs::SigningKey, &everything).unwrap();
+        assert!(config.bot_secrets.is_empty(), "what is not needed is not taken");
+        assert_eq!(config.signing_secret.as_deref(), Some("signing"));
+        assert_eq!(read(Needs::Bots, &everything).unwrap().signing_secret, None);
     }
 
     #[test]
@@ -345,6 +408,7 @@ mod tests {
                 ("MINIGATE_TABEL_AUDIT", "audit"),
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
+            Needs::BotsAndSigningKey,
         )
         .unwrap_err()
         .to_string();

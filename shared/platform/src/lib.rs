@@ -26,7 +26,7 @@ mod telemetry;
 pub mod tokens;
 
 pub use background::Background;
-pub use config::{Config, ConfigError, environment};
+pub use config::{Config, ConfigError, Needs, environment};
 pub use metrics::{Metric, Metrics};
 pub use minigate_domain::Clock;
 pub use platform::{Parts, Platform};

@@ -294,6 +294,9 @@ impl From<StoreError> for Problem {
 
 impl From<SecretError> for Problem {
     fn from(error: SecretError) -> Self {
+        if matches!(error, SecretError::Undeclared { .. }) {
+            return Self::internal(error);
+        }
         Self::new(Code::SecretsUnavailable).retry_after(Duration::from_secs(1)).caused_by(error)
     }
 }

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use crate::{
-    Background, Config, Platform, Router, events,
+    Background, Config, Needs, Platform, Router, events,
     events::Events,
     extension::{Extension, TellExtension},
     layers, telemetry,
@@ -27,12 +27,12 @@ const SETTLE_LIMIT: Duration = Duration::from_millis(500);
 /// How long the end of the process waits for such work. Lambda kills it 500 ms after it has told it.
 const STOP_LIMIT: Duration = Duration::from_millis(400);
 
-/// The `main` of a function with routes: reads the configuration, fetches the secrets and serves
-/// requests from Lambda until it is told to stop.
+/// The `main` of a function with routes: reads the configuration, fetches the secrets that it
+/// needs and serves requests from Lambda until it is told to stop.
 ///
 /// Exits with a failure, after one message that names every fault, if the environment is wrong.
-pub fn run(router: Router) -> ExitCode {
-    start(async |platform: Platform, tell: TellExtension| {
+pub fn run(router: Router, needs: Needs) -> ExitCode {
+    start(needs, async |platform: Platform, tell: TellExtension| {
         let routes = layers::around(router, &platform);
         let settle = Settle::unless(&tell, &platform);
         let respond = service_fn(move |request: Request| {
@@ -47,8 +47,8 @@ pub fn run(router: Router) -> ExitCode {
 }
 
 /// The `main` of a function whose events are no HTTP requests. Otherwise it is [`run`].
-pub fn run_events(events: impl Events) -> ExitCode {
-    start(async |platform: Platform, tell: TellExtension| {
+pub fn run_events(events: impl Events, needs: Needs) -> ExitCode {
+    start(needs, async |platform: Platform, tell: TellExtension| {
         let events = Arc::new(events);
         let settle = Settle::unless(&tell, &platform);
         let answer = service_fn(move |event: LambdaEvent<Value>| {
@@ -68,8 +68,11 @@ pub fn run_events(events: impl Events) -> ExitCode {
 }
 
 /// What all functions have in common; `serve` is where they differ.
-fn start(serve: impl AsyncFnOnce(Platform, TellExtension) -> Result<(), Error>) -> ExitCode {
-    let config = match Config::from_environment() {
+fn start(
+    needs: Needs,
+    serve: impl AsyncFnOnce(Platform, TellExtension) -> Result<(), Error>,
+) -> ExitCode {
+    let config = match Config::from_environment(needs) {
         Ok(config) => config,
         Err(error) => return fail(&error),
     };
