@@ -1,4 +1,6 @@
 //! The Lambda function `health`.
+use minigate_platform::{Needs, run};
+
 fn main() -> std::process::ExitCode {
-    minigate_platform::run(health::router())
+    run(health::router(), Needs::SECRETS)
 }

@@ -1,4 +1,6 @@
 //! The Lambda function `keys`.
+use minigate_platform::{Needs, run};
+
 fn main() -> std::process::ExitCode {
-    minigate_platform::run(keys::router())
+    run(keys::router(), Needs::SECRETS)
 }

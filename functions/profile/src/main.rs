@@ -1,4 +1,6 @@
 //! The Lambda function `profile`.
+use minigate_platform::{Needs, run};
+
 fn main() -> std::process::ExitCode {
-    minigate_platform::run(profile::router())
+    run(profile::router(), Needs::STORE)
 }

@@ -1,4 +1,6 @@
 //! The Lambda function `sessions`.
+use minigate_platform::{Needs, run};
+
 fn main() -> std::process::ExitCode {
-    minigate_platform::run(sessions::router())
+    run(sessions::router(), Needs::STORE)
 }

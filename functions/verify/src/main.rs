@@ -1,4 +1,6 @@
 //! The Lambda function `verify`.
+use minigate_platform::{Needs, run};
+
 fn main() -> std::process::ExitCode {
-    minigate_platform::run(verify::router())
+    run(verify::router(), Needs::SECRETS)
 }

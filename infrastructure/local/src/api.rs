@@ -12,7 +12,8 @@ use axum::{
     response::Response,
 };
 use minigate_platform::{
-    Config, ConfigError, Platform, SystemClock, SystemEntropy, aws, extract::ClientAddress, layers,
+    Config, ConfigError, Needs, Platform, SystemClock, SystemEntropy, aws, extract::ClientAddress,
+    layers,
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
@@ -57,9 +58,9 @@ impl Api {
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ApiError> {
         let config = Config::from_variables(variables)?;
-        let aws = aws::configuration_of_emulator(aws_endpoint_url).await;
+        let aws = aws::configuration_of_emulator(aws_endpoint_url);
         let platform = Platform::new(config, &aws, Arc::new(SystemClock), Arc::new(SystemEntropy));
-        platform.warm().await;
+        platform.warm(Needs::STORE).await;
         let (listener, address) =
             listen(port).await.map_err(|source| ApiError::Port { port, source })?;
         let service = layers::around(routes::all(), &platform)

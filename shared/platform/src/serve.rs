@@ -6,17 +6,17 @@ use axum::{http::Uri, response::Response};
 use lambda_http::{Request, RequestExt, service_fn, tower::ServiceExt};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Background, Config, Platform, Router, layers, telemetry};
+use crate::{Background, Config, Needs, Platform, Router, layers, telemetry};
 
 /// How long a response waits for work that was started beside it, such as the refresh of a secret.
 /// More would be felt; what is not done by then goes on with the next request.
 const SETTLE_LIMIT: Duration = Duration::from_millis(500);
 
-/// The `main` of a function: reads the configuration, fetches the secrets and serves requests from
-/// Lambda until it is told to stop.
+/// The `main` of a function: reads the configuration, prepares what the function needs and serves
+/// requests from Lambda until it is told to stop.
 ///
 /// Exits with a failure, after one message that names every fault, if the environment is wrong.
-pub fn run(router: Router) -> ExitCode {
+pub fn run(router: Router, needs: Needs) -> ExitCode {
     let config = match Config::from_environment() {
         Ok(config) => config,
         Err(error) => return fail(&error),
@@ -28,8 +28,8 @@ pub fn run(router: Router) -> ExitCode {
         Err(error) => return fail(&error),
     };
     runtime.block_on(async {
-        let platform = Platform::from_environment(config).await;
-        platform.warm().await;
+        let platform = Platform::from_environment(config);
+        platform.warm(needs).await;
         tokio::select! {
             served = serve(&platform, router) => match served {
                 Ok(()) => ExitCode::SUCCESS,

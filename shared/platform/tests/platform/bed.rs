@@ -31,10 +31,10 @@ impl Bed {
     pub(crate) async fn without_secrets() -> Self {
         let aws = EmbeddedAws::start(Options::default()).await.unwrap();
         let faults = FaultProxy::start(&aws.endpoint_url()).await.unwrap();
-        let direct = aws::configuration_of_emulator(&aws.endpoint_url()).await;
+        let direct = aws::configuration_of_emulator(&aws.endpoint_url());
         let clock = FakeClock::default();
         Self {
-            platform: platform(&faults.endpoint_url(), &clock).await,
+            platform: platform(&faults.endpoint_url(), &clock),
             clock,
             faults,
             secrets: Client::new(&direct),
@@ -43,8 +43,8 @@ impl Bed {
     }
 
     /// A platform whose AWS does not answer, because nothing is there.
-    pub(crate) async fn without_server() -> Platform {
-        platform("http://127.0.0.1:9", &FakeClock::default()).await
+    pub(crate) fn without_server() -> Platform {
+        platform("http://127.0.0.1:9", &FakeClock::default())
     }
 
     pub(crate) async fn create(&self, name: &str, text: &str) {
@@ -76,7 +76,7 @@ impl Bed {
     }
 }
 
-async fn platform(endpoint_url: &str, clock: &FakeClock) -> Platform {
+fn platform(endpoint_url: &str, clock: &FakeClock) -> Platform {
     let variables = [
         ("MINIGATE_TABLE_MAIN", "main"),
         ("MINIGATE_TABLE_VOLATILE", "volatile"),
@@ -86,7 +86,7 @@ async fn platform(endpoint_url: &str, clock: &FakeClock) -> Platform {
         ("MINIGATE_REQUEST_SECONDS", "1"),
     ];
     let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let aws = aws::configuration_of_emulator(endpoint_url).await;
+    let aws = aws::configuration_of_emulator(endpoint_url);
     let entropy = Arc::new(SeededEntropy::new(1));
     Platform::new(Config::from_variables(owned).unwrap(), &aws, Arc::new(clock.clone()), entropy)
 }
