@@ -29,6 +29,9 @@ Commands:
   openapi                  write the API reference to docs/openapi.json
   template                 run the linters over template.yaml
   deploy-test              deploy template.yaml to an emulator of AWS and use it
+  bench                    run every benchmark, which are:
+  bench functions [ARG]..  start the released functions as Lambda does, time and weigh them;
+                             `-h` lists the arguments
   bench init-data [ARG]..  run the benchmarks of the init-data crate; arguments go to cargo bench
   bench limiter [ARG]..    those of the limiter, beside rate-limiter-flexible where Node.js is
                              installed and `npm ci` was run in tests/peers
@@ -46,8 +49,10 @@ fn main() -> ExitCode {
         ["openapi"] => openapi::write(),
         ["template"] => template::lint(),
         ["deploy-test"] => deploy_test::run(),
-        ["bench", "init-data", rest @ ..] => bench::run("minigate-init-data", rest),
-        ["bench", "limiter", rest @ ..] => bench::run("minigate-limiter", rest),
+        ["bench"] => bench::all(),
+        ["bench", "functions", rest @ ..] => bench::functions(rest),
+        ["bench", "init-data", rest @ ..] => bench::package("minigate-init-data", rest),
+        ["bench", "limiter", rest @ ..] => bench::package("minigate-limiter", rest),
         ["help" | "-h" | "--help"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -5,7 +5,8 @@
 //! DynamoDB and Secrets Manager. Rounds take turns between the binaries, so that a moment in which
 //! the machine is busy strikes all of them alike.
 //!
-//! There is no TLS in these figures, because the embedded AWS speaks plain HTTP, and no network.
+//! Starts are measured with and without TLS before the embedded AWS. There is no network in any
+//! figure: on AWS, each call and each handshake takes its round trips besides.
 
 #![expect(
     clippy::print_stdout,
@@ -20,11 +21,13 @@ mod requests;
 mod runtime_api;
 mod samples;
 mod share;
+mod tls;
 
 use std::{
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
+    rc::Rc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -38,6 +41,7 @@ use requests::{Client, Request};
 use runtime_api::RuntimeApi;
 use samples::Samples;
 use share::Share;
+use tls::TlsFront;
 
 /// Processes that are started for the warm figures of a binary, and what each is asked.
 const WARM_ROUNDS: usize = 5;
@@ -64,9 +68,10 @@ pub(crate) struct Subject {
     path: PathBuf,
     pub(crate) bytes: usize,
     pub(crate) zip_bytes: usize,
-    pub(crate) whole: Starts,
-    pub(crate) tenth: Starts,
+    /// One for each condition.
+    pub(crate) starts: Vec<Starts>,
     pub(crate) warm: Samples,
+    /// The most memory that was resident at once, warm, in bytes.
     pub(crate) peak_memory: Option<u64>,
     pub(crate) request: Option<&'static str>,
     pub(crate) calls_at_start: usize,
@@ -74,13 +79,22 @@ pub(crate) struct Subject {
     pub(crate) calls: usize,
 }
 
+/// Under what a binary is started.
+pub(crate) struct Condition {
+    pub(crate) name: &'static str,
+    variables: Vec<(String, String)>,
+    share: Option<Rc<Share>>,
+}
+
 /// Starts of a binary under the same conditions.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Starts {
     pub(crate) wall: Samples,
     pub(crate) processor: Samples,
     /// The first invocation.
     pub(crate) first: Samples,
+    /// The most memory that was resident at once, in bytes.
+    pub(crate) peak_memory: Option<u64>,
 }
 
 /// What every measurement needs.
@@ -115,13 +129,16 @@ fn run() -> Result<(), String> {
     let nothing = bench.nothing()?;
     bench.open_session(&subjects)?;
 
-    let share = Share::tenth();
+    let tls = runtime.block_on(TlsFront::start(aws.address()))?;
+    let (conditions, no_share) = conditions(&bench, &tls);
+    for subject in &mut subjects {
+        subject.starts = vec![Starts::default(); conditions.len()];
+    }
     for _ in 0..rounds {
         for subject in &mut subjects {
-            let request = bench.client.request(&subject.function);
-            bench.cold(&subject.path, request.as_ref(), None, &mut subject.whole)?;
-            if let Ok(share) = &share {
-                bench.cold(&subject.path, request.as_ref(), Some(share), &mut subject.tenth)?;
+            for (condition, starts) in conditions.iter().zip(&mut subject.starts) {
+                let request = bench.client.request(&subject.function);
+                bench.cold(&subject.path, request.as_ref(), condition, starts)?;
             }
         }
     }
@@ -136,12 +153,29 @@ fn run() -> Result<(), String> {
     for subject in &mut subjects {
         bench.count(subject, &proxy)?;
     }
-    print!(
-        "{}",
-        Report { subjects: &subjects, nothing: &nothing, share: share.as_ref().err(), rounds }
-    );
+    let report = Report { subjects: &subjects, conditions: &conditions, no_share, nothing, rounds };
+    print!("{report}");
     runtime.block_on(aws.shutdown());
     Ok(())
+}
+
+/// With and without TLS, with a whole core and with a tenth of one. If a tenth is not to be had, the
+/// second value says why.
+fn conditions(bench: &Bench, tls: &TlsFront) -> (Vec<Condition>, Option<String>) {
+    let plain = bench.variables.clone();
+    let mut over_tls = variables(&tls.endpoint_url());
+    over_tls.push(("SSL_CERT_FILE".to_owned(), tls.root.to_string_lossy().into_owned()));
+    let whole =
+        |name, variables: &[_]| Condition { name, variables: variables.to_vec(), share: None };
+    let mut conditions = vec![whole("a whole core", &plain), whole("a whole core, TLS", &over_tls)];
+    let share = match Share::tenth() {
+        Ok(share) => Rc::new(share),
+        Err(error) => return (conditions, Some(error)),
+    };
+    for (name, variables) in [("a tenth of a core", plain), ("a tenth of a core, TLS", over_tls)] {
+        conditions.push(Condition { name, variables, share: Some(Rc::clone(&share)) });
+    }
+    (conditions, None)
 }
 
 impl Bench {
@@ -155,8 +189,8 @@ impl Bench {
         })
     }
 
-    fn process(&self, binary: &Path, share: Option<&Share>) -> Result<Process, String> {
-        Process::start(binary, &self.variables, share, &self.log, self.deadline_unix_millis)
+    fn process(&self, binary: &Path) -> Result<Process, String> {
+        Process::start(binary, &self.variables, None, &self.log, self.deadline_unix_millis)
     }
 
     /// What a function that does nothing takes for an invocation.
@@ -182,7 +216,7 @@ impl Bench {
             return Ok(());
         };
         let request = self.client.open_session();
-        let (_, answer) = self.process(&sessions.path, None)?.invoke(&request.event)?;
+        let (_, answer) = self.process(&sessions.path)?.invoke(&request.event)?;
         request.check(&answer)?;
         let token = serde_json::from_str::<serde_json::Value>(&answer)
             .and_then(|answer| serde_json::from_str(answer["body"].as_str().unwrap_or_default()))
@@ -195,10 +229,12 @@ impl Bench {
         &self,
         binary: &Path,
         request: Option<&Request>,
-        share: Option<&Share>,
+        condition: &Condition,
         starts: &mut Starts,
     ) -> Result<(), String> {
-        let process = self.process(binary, share)?;
+        let Condition { variables, share, .. } = condition;
+        let (share, deadline) = (share.as_deref(), self.deadline_unix_millis);
+        let process = Process::start(binary, variables, share, &self.log, deadline)?;
         starts.wall.add(process.start.wall);
         if let Some(time) = process.start.processor {
             starts.processor.add(time);
@@ -208,11 +244,12 @@ impl Bench {
             request.check(&answer)?;
             starts.first.add(took);
         }
+        starts.peak_memory = starts.peak_memory.max(process.peak_memory());
         Ok(())
     }
 
     fn warm(&self, subject: &mut Subject) -> Result<(), String> {
-        let process = self.process(&subject.path, None)?;
+        let process = self.process(&subject.path)?;
         if let Some(request) = self.client.request(&subject.function) {
             for index in 0..WARM_UP + WARM_INVOCATIONS {
                 let (took, answer) = process.invoke(&request.event)?;
@@ -229,7 +266,7 @@ impl Bench {
     /// Counts the calls to DynamoDB, which takes a proxy and so is done by itself.
     fn count(&self, subject: &mut Subject, proxy: &FaultProxy) -> Result<(), String> {
         proxy.reset_counts();
-        let process = self.process(&subject.path, None)?;
+        let process = self.process(&subject.path)?;
         subject.calls_at_start = proxy.count(Service::DynamoDb);
         if let Some(request) = self.client.request(&subject.function) {
             process.invoke(&request.event)?;
@@ -303,8 +340,7 @@ impl Subject {
             path,
             bytes: bytes.len(),
             zip_bytes: packed.len() + ZIP_FRAME_BYTES,
-            whole: Starts::default(),
-            tenth: Starts::default(),
+            starts: Vec::new(),
             warm: Samples::default(),
             peak_memory: None,
             request: None,

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use crate::{
-    Starts, Subject,
+    Condition, Starts, Subject,
     samples::{Samples, millis},
 };
 
@@ -17,9 +17,11 @@ const ZIP_BYTES: usize = 4_000_000;
 /// What was measured.
 pub(crate) struct Report<'a> {
     pub(crate) subjects: &'a [Subject],
-    pub(crate) nothing: &'a Samples,
+    pub(crate) conditions: &'a [Condition],
     /// Why nothing was measured with a tenth of a core.
-    pub(crate) share: Option<&'a String>,
+    pub(crate) no_share: Option<String>,
+    /// What a function that does nothing takes for an invocation.
+    pub(crate) nothing: Samples,
     pub(crate) rounds: usize,
 }
 
@@ -33,14 +35,11 @@ impl fmt::Display for Report<'_> {
             self.rounds, self.nothing
         )?;
         self.sizes(out)?;
-        writeln!(out, "\nA whole core:\n")?;
-        self.starts(out, |subject| &subject.whole)?;
-        match self.share {
-            None => {
-                writeln!(out, "\nA tenth of a core (kernel bandwidth control, 2 of 20 ms):\n")?;
-                self.starts(out, |subject| &subject.tenth)?;
-            }
-            Some(error) => writeln!(out, "\nA tenth of a core: not measured ({error})")?,
+        for index in 0..self.conditions.len() {
+            self.starts(out, index)?;
+        }
+        if let Some(error) = &self.no_share {
+            writeln!(out, "\nA tenth of a core: not measured ({error})")?;
         }
         writeln!(
             out,
@@ -69,7 +68,7 @@ impl Report<'_> {
     fn sizes(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             out,
-            "| function | binary, MB | zipped, MB | peak memory, MB |\n|---|---|---|---|"
+            "| function | binary, MB | zipped, MB | peak memory warm, MB |\n|---|---|---|---|"
         )?;
         for subject in self.subjects {
             let memory = subject.peak_memory.map_or("–".to_owned(), megabytes);
@@ -80,19 +79,18 @@ impl Report<'_> {
         Ok(())
     }
 
-    fn starts(
-        &self,
-        out: &mut fmt::Formatter<'_>,
-        starts: impl Fn(&Subject) -> &Starts,
-    ) -> fmt::Result {
+    fn starts(&self, out: &mut fmt::Formatter<'_>, condition: usize) -> fmt::Result {
         writeln!(
             out,
-            "| function | exec to first poll | of it on a processor | first invocation |\n\
-             |---|---|---|---|"
+            "\n| {} | exec to first poll | of it on a processor | first invocation | peak memory, MB |\n\
+             |---|---|---|---|---|",
+            self.conditions[condition].name
         )?;
         for subject in self.subjects {
-            let Starts { wall, processor, first } = starts(subject);
-            writeln!(out, "| {} | {wall} | {processor} | {first} |", self.name(subject))?;
+            let Starts { wall, processor, first, peak_memory } = &subject.starts[condition];
+            let (name, memory) =
+                (self.name(subject), peak_memory.map_or("–".to_owned(), megabytes));
+            writeln!(out, "| {name} | {wall} | {processor} | {first} | {memory} |")?;
         }
         Ok(())
     }
@@ -111,13 +109,13 @@ impl Report<'_> {
             (
                 "exec to first poll",
                 nanos(START),
-                self.worst(any, |s| time(&s.whole.wall)),
+                self.worst(any, |s| time(&s.starts[0].wall)),
                 &show_time,
             ),
             (
                 "first invocation",
                 nanos(FIRST_INVOCATION),
-                self.worst(any, |s| time(&s.whole.first)),
+                self.worst(any, |s| time(&s.starts[0].first)),
                 &show_time,
             ),
             (
@@ -150,7 +148,7 @@ impl Report<'_> {
                 self.worst(any, |s| Some(count(s.calls_at_start))),
                 &show_calls,
             ),
-            ("peak memory", PEAK_MEMORY_BYTES, self.worst(any, |s| s.peak_memory), &show_size),
+            ("peak memory", PEAK_MEMORY_BYTES, self.worst(any, Subject::peak), &show_size),
             ("zipped", count(ZIP_BYTES), self.worst(any, |s| Some(count(s.zip_bytes))), &show_size),
         ];
         for (name, limit, worst, show) in rows {
@@ -177,6 +175,14 @@ impl Report<'_> {
     ) -> Option<(u64, String)> {
         let meant = self.subjects.iter().filter(|subject| is_meant(subject));
         meant.filter_map(|subject| Some((value(subject)?, self.name(subject)))).max()
+    }
+}
+
+impl Subject {
+    /// The most memory of all its processes.
+    fn peak(&self) -> Option<u64> {
+        let starts = self.starts.iter().map(|starts| starts.peak_memory);
+        starts.chain([self.peak_memory]).max().flatten()
     }
 }
 

@@ -1,12 +1,15 @@
 //! A stub of the Lambda Runtime API that takes times.
 //!
-//! It speaks the same part of the API as `minigate_testkit::lambda`, which is made for tests. This
-//! one is made for clocks: blocking sockets and a thread for each connection, so that no executor
+//! `minigate_testkit::lambda` is another one, made for tests. This one is made for clocks: blocking sockets and a thread for each connection, so that no executor
 //! stands between an event on the wire and the moment that is noted for it.
 //!
-//! Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
+//! An extension may register, and then waits for events that never come.
+//!
+//! Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html> and
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>
 
 use std::{
+    convert::Infallible,
     io::{self, BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
@@ -27,6 +30,8 @@ pub(crate) struct RuntimeApi {
     events: Sender<String>,
     observations: Receiver<Observation>,
     is_over: Arc<AtomicBool>,
+    /// Its end is the end of an extension's waiting.
+    _extension_events: Sender<Infallible>,
 }
 
 /// What the function did.
@@ -41,6 +46,7 @@ pub(crate) enum Observation {
 
 struct Shared {
     events: Mutex<Receiver<String>>,
+    extension_events: Mutex<Receiver<Infallible>>,
     observations: Sender<Observation>,
     sent: Mutex<Instant>,
     deadline_unix_millis: u64,
@@ -51,9 +57,11 @@ impl RuntimeApi {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
         let (events, received) = mpsc::channel();
+        let (extension_sender, extension_events) = mpsc::channel();
         let (sender, observations) = mpsc::channel();
         let shared = Arc::new(Shared {
             events: Mutex::new(received),
+            extension_events: Mutex::new(extension_events),
             observations: sender,
             sent: Mutex::new(Instant::now()),
             deadline_unix_millis,
@@ -70,7 +78,7 @@ impl RuntimeApi {
                 thread::spawn(move || drop(converse(&stream, &shared)));
             }
         });
-        Ok(Self { address, events, observations, is_over })
+        Ok(Self { address, events, observations, is_over, _extension_events: extension_sender })
     }
 
     /// The value for `AWS_LAMBDA_RUNTIME_API`.
@@ -139,6 +147,15 @@ fn converse(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
             let answer = head + &event;
             *shared.sent.lock().map_err(|_| broken("a thread panicked"))? = Instant::now();
             writer.write_all(answer.as_bytes())?;
+        } else if request.target.ends_with("/extension/register") {
+            let body =
+                r#"{"functionName":"benchmark","functionVersion":"1","handler":"bootstrap"}"#;
+            let head = "HTTP/1.1 200 OK\r\nlambda-extension-identifier: 1\r\ncontent-length: ";
+            writer.write_all(format!("{head}{}\r\n\r\n{body}", body.len()).as_bytes())?;
+        } else if request.target.ends_with("/extension/event/next") {
+            let events = shared.extension_events.lock().map_err(|_| broken("a thread panicked"))?;
+            let _ = events.recv();
+            return Err(broken("the measurement is over"));
         } else {
             let sent = *shared.sent.lock().map_err(|_| broken("a thread panicked"))?;
             let observation = if request.target.ends_with("/response") {
