@@ -83,10 +83,10 @@ fn start(
         Err(error) => return fail(&error),
     };
     runtime.block_on(async {
-        let platform = Platform::from_environment(config).await;
+        let platform = Platform::from_environment(config);
         // Boxed, because the types of the AWS SDK are too deep for the compiler.
         let registered = Extension::register(&platform.config.runtime_api);
-        let ((), registered) = tokio::join!(Box::pin(platform.warm()), registered);
+        let ((), registered) = tokio::join!(Box::pin(platform.warm(needs)), registered);
         let extension = match registered {
             Ok(extension) => extension,
             Err(error) => return fail(&error),
