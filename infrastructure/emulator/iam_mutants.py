@@ -12,7 +12,6 @@ under which the sessions role has one statement more.
 REPORT is written when every mutant has been shown; else the exit code says that it was not.
 """
 
-import json
 import subprocess
 import sys
 import time
@@ -22,9 +21,6 @@ from stack import ADMIN, call, client, init_data, physical_id
 
 # The roles of the functions: each is named after its function.
 SUFFIX = "Role"
-DEADLINE_SECONDS = 60
-# Versions of functions that this run has published.
-OURS = set()
 
 
 class Way:
@@ -139,31 +135,6 @@ def short(name):
     return next(word for word in ("BotSecret", "SigningSecret", name) if word in name)
 
 
-def renew(stack, function):
-    """Publishes a version of the function, so that the alias gets instances that have not begun."""
-    functions, name = client("lambda"), physical_id(stack, function)
-    functions.update_function_configuration(
-        FunctionName=name, Description=f"renewed at {time.time_ns()}"
-    )
-    until = time.monotonic() + DEADLINE_SECONDS
-    while True:
-        state = functions.get_function_configuration(FunctionName=name)
-        if state["LastUpdateStatus"] == "Successful":
-            break
-        if time.monotonic() > until:
-            sys.exit(f"{function} is not updated: {state['LastUpdateStatus']}")
-        time.sleep(0.05)
-    version = functions.publish_version(FunctionName=name)["Version"]
-    former = functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
-    functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
-    if former == version:
-        sys.exit(f"{function} has no new version")
-    if (name, former) in OURS:
-        # With its instances. Those of the stack are left to it.
-        functions.delete_function(FunctionName=name, Qualifier=former)
-    OURS.add((name, version))
-
-
 def functions_of(stack):
     resources = client("cloudformation").describe_stack_resources(StackName=stack)
     resources = resources["StackResources"]
@@ -196,11 +167,11 @@ def show(stack, way, function, wanted=lambda sid: True):
                 return [other for other in kept if other]
 
             with emulator.policy_of(stack, role, mutate):
-                renew(stack, function)
+                emulator.renew(stack, function)
                 fault = fault_of(stack, function, way)
             print(f"{role} {sid} without {removed}: {fault}", file=sys.stderr, flush=True)
             rows.append((role, sid, removed, fault))
-    renew(stack, function)
+    emulator.renew(stack, function)
     expect_none(stack, way, function, "after its mutants")
     return rows
 
