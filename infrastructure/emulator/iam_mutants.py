@@ -12,6 +12,8 @@ under which the sessions role has one statement more.
 REPORT is written when every mutant has been shown; else the exit code says that it was not.
 """
 
+import json
+import pathlib
 import subprocess
 import sys
 import time
@@ -21,6 +23,8 @@ from stack import ADMIN, call, client, init_data, physical_id
 
 # The roles of the functions: each is named after its function.
 SUFFIX = "Role"
+DELIVERY = pathlib.Path(__file__).parent.parent / "delivery.yaml"
+DEADLINE_SECONDS = 60
 
 
 class Way:
@@ -135,6 +139,30 @@ def short(name):
     return next(word for word in ("BotSecret", "SigningSecret", name) if word in name)
 
 
+def bound(stack, functions):
+    """Puts the boundary of infrastructure/delivery.yaml around every role: it has to be wide enough."""
+    formation, iam, delivery = client("cloudformation"), client("iam"), "minigate-staging-delivery"
+    values = {"Repository": "owner/name", "Environment": "staging", "GitHubProvider": "exists"}
+    formation.create_stack(
+        StackName=delivery,
+        TemplateBody=DELIVERY.read_text(encoding="utf-8"),
+        Parameters=[{"ParameterKey": key, "ParameterValue": values[key]} for key in values],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    formation.get_waiter("stack_create_complete").wait(
+        StackName=delivery, WaiterConfig={"Delay": 1, "MaxAttempts": DEADLINE_SECONDS}
+    )
+    arn = physical_id(delivery, "Boundary")
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    policy = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
+    # It bounds what belongs to the stack of staging; the emulator's stack has another name.
+    document = json.dumps(policy["Document"]).replace("minigate-staging", stack)
+    arn = iam.create_policy(PolicyName="boundary", PolicyDocument=document)["Policy"]["Arn"]
+    for function in functions:
+        role = physical_id(stack, function + SUFFIX)
+        iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=arn)
+
+
 def functions_of(stack):
     resources = client("cloudformation").describe_stack_resources(StackName=stack)
     resources = resources["StackResources"]
@@ -186,6 +214,9 @@ def run(stack, token, other_token, report, *deploy):
     way = Way(stack, token, other_token, one_time_use=False)
     functions = functions_of(stack)
     rows, known = [], set()
+    bound(stack, functions)
+    for function in functions:
+        emulator.renew(stack, function)
     for function in functions:
         rows += show(stack, way, function)
         known |= {(function, item["Sid"]) for item in statements_of(stack, function + SUFFIX)}
@@ -209,7 +240,8 @@ HEAD = """\
 function's role one statement after the other (and of a statement with several actions or resources,
 one of those), puts fresh instances in the place of the running ones, and lets a user, an
 administrator and a machine client go their ways. The first thing that fails stands here. Had nothing
-failed, the permission would be needless, and the run would have failed.
+failed, the permission would be needless, and the run would have failed. All of it happens within the
+boundary of `infrastructure/delivery.yaml`, which is therefore wide enough.
 
 The emulator writes logs and traces whatever a role permits. What Lambda needs for that is therefore
 asked of the emulator's `iam:SimulatePrincipalPolicy`, with the log group that the function is
