@@ -29,6 +29,7 @@ PATTERNS = {
         "arn:aws:acm:eu-central-1:123456789012:certificate/1",
     ),
     "DomainName": ("https://api.example", "api.example"),
+    "EdgeKeySha256": ("f" * 31, "f" * 32),
     "MoreBotSecrets": ("stack/one stack/two", "stack/one,stack/two"),
     "PermissionsBoundary": ("arn:aws:iam::123456789012:policy/boundary", "boundary"),
 }

@@ -34,6 +34,7 @@ class Way:
         self.base, self.key = emulator.base_url(stack), emulator.api_key(stack)
         self.token, self.other_token = token, other_token
         self.one_time_use = one_time_use
+        self.authorizer = physical_id(stack, "Authorizer")
 
     def tma(self, user_id, token=None):
         return f"tma {init_data(token or self.token, user_id)}"
@@ -67,6 +68,10 @@ class Way:
         self.administrate()
         self.verify()
         self.expect(200, "GET", "/.well-known/jwks.json")
+        self.authorize(bearer)
+        if not self.one_time_use:
+            for token in (self.token, self.other_token):
+                self.authorize(self.tma(user_id, token))
 
     def administrate(self):
         _, bearer = self.log_in(ADMIN)
@@ -82,6 +87,29 @@ class Way:
         found = self.expect(200, "POST", "/v1/verify", None, body, self.key)
         if not all(verdict["valid"] for verdict in found["verdicts"]):
             raise Fault("`POST /v1/verify` takes genuine init data for forged")
+
+
+    def authorize(self, authorization):
+        """As API Gateway asks for a request to somebody else's function."""
+        event = {
+            "type": "REQUEST",
+            "methodArn": "arn:aws:execute-api:eu-central-1:000000000000:api/live/GET/orders",
+            "resource": "/orders",
+            "path": "/orders",
+            "httpMethod": "GET",
+            "headers": {"Authorization": authorization},
+            "multiValueHeaders": {"Authorization": [authorization]},
+            "requestContext": {"requestId": "mutants", "identity": {"sourceIp": "192.0.2.1"}},
+        }
+        answer = client("lambda").invoke(
+            FunctionName=self.authorizer, Qualifier="live", Payload=json.dumps(event)
+        )
+        answer = json.loads(answer["Payload"].read())
+        statements = answer.get("policyDocument", {}).get("Statement", [])
+        if [statement["Effect"] for statement in statements] != ["Allow"]:
+            scheme = authorization.split(" ")[0]
+            said = answer.get("errorMessage", "a policy that denies")
+            raise Fault(f"the authorizer has for `{scheme}` no policy that allows, but: {said}")
 
 
 class Fault(Exception):

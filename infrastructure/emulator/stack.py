@@ -166,7 +166,12 @@ def put_gateway_response(gateway, api, response_type, response):
 def init_data(token, user_id):
     user = json.dumps({"id": user_id, "first_name": "Ada"}, separators=(",", ":"))
     # With something of its own, because init data may be good for one use only.
-    fields = {"auth_date": str(int(time.time())), "query_id": uuid.uuid4().hex, "user": user}
+    return signed(token, {"query_id": uuid.uuid4().hex, "user": user})
+
+
+def signed(token, fields):
+    """Init data with these fields, signed now."""
+    fields = {"auth_date": str(int(time.time())), **fields}
     text = "\n".join(f"{name}={value}" for name, value in sorted(fields.items()))
     key = hmac.digest(b"WebAppData", token.encode(), hashlib.sha256)
     fields["hash"] = hmac.digest(key, text.encode(), hashlib.sha256).hex()

@@ -5,6 +5,7 @@
 //! the emulator with all its functions. What comes after the deployment is shown part by part: one
 //! that fails does not keep the next from being tried.
 
+mod authorizer;
 mod emulator;
 mod functions;
 mod service;
@@ -104,6 +105,11 @@ fn every_part(build: Build) -> Result<Parts, String> {
     match test.stack("api-key", &[]) {
         Ok(api_key) => test.black_box(&base_url, &api_key, &mut parts),
         Err(error) => parts.add("the API key", Err(error)),
+    }
+    if Test::has_node() {
+        parts.add("a Node function behind the authorizer", test.node_behind_authorizer());
+    } else {
+        println!("                without a Node function behind the authorizer: there is no Node");
     }
     parts.add("rotation of the bot's token", test.stack("rotate", &[TOKEN, NEXT_TOKEN]));
     parts.add("a malformed secret", test.bad_input("malformed-secret", &[TOKEN]));

@@ -17,11 +17,12 @@
 //! | `MINIGATE_INIT_DATA_SECONDS` | age up to which init data is taken, 60 to 604,800 | 86,400 (a day) |
 //! | `MINIGATE_INIT_DATA_ONE_TIME_USE` | `true`: init data is exchanged once, and taken nowhere else | `false` |
 //! | `MINIGATE_ADDRESS_LIMIT_PER_MINUTE` | requests of one address an instance lets through, 1 to 1,000,000 | 600 |
+//! | `MINIGATE_EDGE_KEY_SHA256` | the first 32 hexadecimal digits of the SHA-256 of the key that the edge sends; requests without the key are then refused | none: no edge |
 //! | `MINIGATE_REQUEST_SECONDS` | the most time a request may take, 1 to 29 | 10 |
 //! | `MINIGATE_LOG_LEVEL` | `error`, `warn`, `info`, `debug` | `info` |
 //!
 //! Lambda's own `AWS_LAMBDA_FUNCTION_NAME` and `AWS_LAMBDA_FUNCTION_VERSION` are shown by
-//! `GET /health`. The AWS SDK reads its own variables, `AWS_ENDPOINT_URL` among them.
+//! `GET /health`, and `AWS_LAMBDA_RUNTIME_API` is where events come from. The AWS SDK reads its own variables, `AWS_ENDPOINT_URL` among them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,6 +35,8 @@ use minigate_domain::UserId;
 use minigate_store::Tables;
 use thiserror::Error;
 use tracing::level_filters::LevelFilter;
+
+use crate::layers::EdgeKeyHash;
 
 const PREFIX: &str = "MINIGATE_";
 
@@ -85,6 +88,8 @@ pub struct Config {
     pub init_data_one_time_use: bool,
     /// How many requests of one address an instance lets through in a minute.
     pub address_limit_per_minute: u32,
+    /// How the edge in front of the API is known, where there is one.
+    pub edge_key: Option<EdgeKeyHash>,
     /// The most time that a request may take.
     pub request_timeout: Duration,
     /// What is logged.
@@ -93,6 +98,8 @@ pub struct Config {
     pub function_name: String,
     /// The version of the function, as Lambda has it.
     pub function_version: String,
+    /// The address of the Lambda runtime API; empty outside of Lambda.
+    pub runtime_api: String,
 }
 
 /// Everything that is wrong with the environment.
@@ -169,10 +176,12 @@ impl Config {
                 whole_number(text, 1, 1_000_000)
                     .map(|number| u32::try_from(number).unwrap_or(u32::MAX))
             }),
+            edge_key: reader.optional("EDGE_KEY_SHA256", "", edge_key),
             request_timeout: reader.seconds("REQUEST_SECONDS", "10", 1, 29),
             log_level: reader.optional("LOG_LEVEL", "info", log_level).0,
             function_name: reader.foreign("AWS_LAMBDA_FUNCTION_NAME"),
             function_version: reader.foreign("AWS_LAMBDA_FUNCTION_VERSION"),
+            runtime_api: reader.foreign("AWS_LAMBDA_RUNTIME_API"),
         };
         reader.finish(config)
     }
@@ -298,6 +307,14 @@ fn origin(text: &str) -> Parsed<HeaderValue> {
 
 fn user_id(text: &str) -> Parsed<UserId> {
     text.parse().map_err(|_| "Telegram user ids, separated by commas".to_owned())
+}
+
+fn edge_key(text: &str) -> Parsed<Option<EdgeKeyHash>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let hash = EdgeKeyHash::from_hex(text);
+    hash.map(Some).ok_or_else(|| "32 lower-case hexadecimal digits".to_owned())
 }
 
 fn switch(text: &str) -> Parsed<bool> {

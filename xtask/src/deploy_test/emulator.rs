@@ -10,6 +10,8 @@ use super::service::{Service, free_port};
 use crate::{python::Environment, workspace::command};
 
 const REGION: &str = "eu-central-1";
+/// Where the emulator looks for programs, such as Node for functions that are written for it.
+pub(super) const PATH: &str = "PATH=/usr/local/bin:/usr/bin:/bin";
 
 pub(super) struct Emulator {
     pub(super) endpoint_url: String,
@@ -30,7 +32,7 @@ impl Emulator {
             .current_dir(&home)
             // Its functions inherit its environment.
             .env_clear()
-            .env("PATH", "/usr/bin:/bin")
+            .envs(PATH.split_once('='))
             .env("HOME", &home)
             .env("TMPDIR", &home)
             .env("S3_DATA_DIR", home.join("s3"))

@@ -4,3 +4,4 @@
 mod bed;
 mod profiles;
 mod sessions;
+mod tiers;
