@@ -108,6 +108,7 @@ fn start(
             },
             error = keep_awake => fail(&error),
             () = told_to_stop() => {
+                tracing::debug!("told to stop");
                 background.settle(STOP_LIMIT).await;
                 ExitCode::SUCCESS
             }
