@@ -21,7 +21,7 @@
 //! | `MINIGATE_LOG_LEVEL` | `error`, `warn`, `info`, `debug` | `info` |
 //!
 //! Lambda's own `AWS_LAMBDA_FUNCTION_NAME` and `AWS_LAMBDA_FUNCTION_VERSION` are shown by
-//! `GET /health`. The AWS SDK reads its own variables, `AWS_ENDPOINT_URL` among them.
+//! `GET /health`. `aws.rs` lists those of AWS's variables that the clients go by.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
