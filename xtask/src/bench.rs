@@ -34,9 +34,7 @@ pub(crate) fn functions(arguments: &[&str]) -> Result<bool, String> {
         }
         arguments.extend(["--binaries", &built]);
     }
-    // What measures is not measured. The deployment test has a profile that is built in a fraction of
-    // the time.
-    let driver = "bench --profile deployment-test --package minigate-local --bench functions --";
+    let driver = "bench --profile bench-driver --package minigate-local --bench functions --";
     cargo(driver, &arguments)
 }
 

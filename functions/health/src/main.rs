@@ -1,6 +1,6 @@
 //! The Lambda function `health`.
-use minigate_platform::{Needs, run};
+use minigate_platform::Needs;
 
 fn main() -> std::process::ExitCode {
-    run(health::router(), Needs::SECRETS)
+    minigate_platform::run(health::router(), Needs::BotsAndSigningKey)
 }

@@ -1,6 +1,6 @@
 //! The Lambda function `keys`.
-use minigate_platform::{Needs, run};
+use minigate_platform::Needs;
 
 fn main() -> std::process::ExitCode {
-    run(keys::router(), Needs::SECRETS)
+    minigate_platform::run(keys::router(), Needs::SigningKey)
 }

@@ -1,6 +1,6 @@
 //! The Lambda function `profile`.
-use minigate_platform::{Needs, run};
+use minigate_platform::Needs;
 
 fn main() -> std::process::ExitCode {
-    run(profile::router(), Needs::STORE)
+    minigate_platform::run(profile::router(), Needs::SecretsAndStore)
 }

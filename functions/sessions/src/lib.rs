@@ -81,11 +81,11 @@ async fn open_session(
         one_time_use: one_time_use(&platform, &telegram),
     };
     let opened = platform.store.open_session(&request, now).await?;
-    let OpenedSession { id, session, profile } = opened.map_err(|AlreadyUsed| {
+    let OpenedSession { id, session, profile, tier } = opened.map_err(|AlreadyUsed| {
         Problem::new(Code::InitDataUsed).field("init_data", "was exchanged before")
     })?;
     let whose = Whose { user_id: telegram.id, session_id: id, bot_id: telegram.bot_id };
-    let tokens = tokens(&platform, &keys, whose, Rotated::from(&session), now);
+    let tokens = tokens(&platform, &keys, whose, Rotated::of(&session, tier), now);
     let out = OpenedSessionOut { tokens, user: UserOut::from(profile) };
     let location = format!("/v1/sessions/{id}");
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(out)).into_response())
@@ -233,12 +233,13 @@ fn tokens(
     now: Timestamp,
 ) -> TokensOut {
     let Whose { user_id, session_id, bot_id } = whose;
-    let Rotated { generation, refreshed_at: issued_at, expires_at } = newest;
+    let Rotated { generation, refreshed_at: issued_at, expires_at, tier } = newest;
     let lifetime = platform.config.access_token_lifetime;
     let access = AccessClaims {
         user_id,
         session_id,
         bot_id,
+        tier,
         issued_at: now,
         expires_at: now.after(lifetime),
     };
@@ -250,6 +251,7 @@ fn tokens(
         expires_in: lifetime.as_secs(),
         refresh_token: keys.sign_refresh(&refresh),
         refresh_expires_in: expires_at.since(now).as_secs(),
+        tier: tier.as_str(),
     }
 }
 
@@ -300,6 +302,9 @@ struct TokensOut {
     refresh_token: String,
     /// Seconds until the refresh token ends.
     refresh_expires_in: u64,
+    /// What the user may use: `free`, `pro`, `enterprise` or `internal`.
+    #[schema(example = "free")]
+    tier: &'static str,
 }
 
 /// Who the session belongs to.

@@ -1,6 +1,6 @@
 //! The Lambda function `sessions`.
-use minigate_platform::{Needs, run};
+use minigate_platform::Needs;
 
 fn main() -> std::process::ExitCode {
-    run(sessions::router(), Needs::STORE)
+    minigate_platform::run(sessions::router(), Needs::SecretsAndStore)
 }

@@ -1,6 +1,6 @@
 //! The Lambda function `verify`.
-use minigate_platform::{Needs, run};
+use minigate_platform::Needs;
 
 fn main() -> std::process::ExitCode {
-    run(verify::router(), Needs::SECRETS)
+    minigate_platform::run(verify::router(), Needs::Bots)
 }

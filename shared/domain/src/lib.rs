@@ -8,6 +8,7 @@ mod entropy;
 mod identity;
 mod profile;
 mod session;
+mod tier;
 mod time;
 
 pub use entropy::Entropy;
@@ -17,4 +18,5 @@ pub use session::{
     IdempotencyKey, InvalidIdempotencyKey, Opening, Origin, RefreshRefusal, Rotation, Session,
     Sessions, explain_failed_rotation,
 };
+pub use tier::{InvalidTier, Tier};
 pub use time::{Clock, Timestamp};

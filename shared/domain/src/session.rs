@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{BotId, SessionId, Timestamp};
+use crate::{BotId, SessionId, Tier, Timestamp};
 
 /// A text that cannot serve as an idempotency key.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -191,6 +191,8 @@ pub struct Sessions {
     /// Counts the sessions opened and revoked; 0 for a user who never had one. Refreshes do not
     /// count: they change nothing that opening depends on.
     pub version: u64,
+    /// The user's tier.
+    pub tier: Tier,
 }
 
 /// What opening a session does to a user's sessions.
@@ -261,7 +263,7 @@ mod tests {
     fn sessions(opened_at: &[u64]) -> Sessions {
         let numbered = (1..).zip(opened_at);
         let by_id = numbered.map(|(number, at)| (id(number), session(*at, None))).collect();
-        Sessions { by_id, version: 1 }
+        Sessions { by_id, version: 1, tier: Tier::default() }
     }
 
     #[test]

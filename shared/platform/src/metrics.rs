@@ -19,6 +19,8 @@ pub enum Metric {
     RefreshTokenReused,
     /// A handler panicked.
     Panic,
+    /// A function of events failed through no fault of who sent the event.
+    EventFailed,
 }
 
 impl Metric {
@@ -28,6 +30,7 @@ impl Metric {
             Self::SecretMalformed => "SecretMalformed",
             Self::RefreshTokenReused => "RefreshTokenReused",
             Self::Panic => "Panic",
+            Self::EventFailed => "EventFailed",
         }
     }
 }

@@ -105,7 +105,7 @@ impl Platform {
         // Boxed: the SDK's types within each other are too deep for the compiler.
         let secrets = Box::pin(async { tokio::join!(self.bots.warm(), self.signing.warm()) });
         let connection = async {
-            if needs.store {
+            if needs.store() {
                 let _ = timeout(CONNECT_TIMEOUT, Box::pin(self.store.connect())).await;
             }
         };

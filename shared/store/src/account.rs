@@ -1,6 +1,6 @@
 //! An account: what belongs to one user and is read together.
 
-use minigate_domain::{Profile, Sessions, UserId};
+use minigate_domain::{Profile, Sessions, Tier, UserId};
 
 use crate::{
     Store, StoreError,
@@ -8,19 +8,22 @@ use crate::{
     keys::{self, ACCOUNT_PREFIX, PARTITION_KEY, SORT_KEY},
     profile::decode_profile,
     session::decode_sessions,
+    tier::decode_tier,
 };
 
-/// A user's profile and sessions, read at one moment.
+/// A user's profile, sessions and tier, read at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// The profile; `None` for a user who never had a session.
     pub profile: Option<Profile>,
     /// The sessions.
     pub sessions: Sessions,
+    /// The tier.
+    pub tier: Tier,
 }
 
 impl Store {
-    /// Reads a user's account: one consistent query of at most two items.
+    /// Reads a user's account: one consistent query of at most three items.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Refused`] or [`StoreError::Corrupt`].
@@ -35,7 +38,7 @@ impl Store {
             .expression_attribute_values(":user", string(keys::user(user_id)))
             .expression_attribute_values(":account", string(ACCOUNT_PREFIX))
             .consistent_read(true)
-            .limit(2)
+            .limit(3)
             .send()
             .await
             .map_err(|error| failed("Query", error))?;
@@ -44,6 +47,7 @@ impl Store {
             match sort_key(&item) {
                 Some(keys::PROFILE) => account.profile = Some(decode_profile(item)?),
                 Some(keys::SESSIONS) => account.sessions = decode_sessions(item)?,
+                Some(keys::TIER) => account.tier = decode_tier(item)?,
                 _ => {}
             }
         }

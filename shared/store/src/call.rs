@@ -4,8 +4,8 @@ use std::{collections::HashMap, error::Error as StdError};
 
 use aws_sdk_dynamodb::{
     config::{self, http::HttpRequest, retry::RetryConfig},
-    error::{ProvideErrorMetadata, SdkError},
-    operation::update_item::UpdateItemError,
+    error::{BuildError, ProvideErrorMetadata, SdkError},
+    operation::{transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
     types::AttributeValue,
 };
 
@@ -57,6 +57,11 @@ where
     }
 }
 
+/// A request in which something is missing.
+pub(crate) fn not_built(error: BuildError) -> StoreError {
+    failed::<UpdateItemError, ()>("UpdateItem", SdkError::construction_failure(error))
+}
+
 /// Codes that DynamoDB's documentation tells to retry, and the ones a load balancer answers with.
 fn is_passing_code(code: &str) -> bool {
     matches!(
@@ -90,6 +95,18 @@ pub(crate) fn image_at_failure(
         }
         error => Err(failed("UpdateItem", error)),
     }
+}
+
+/// The first write of a transaction that did not go through, and why.
+pub(crate) fn first_failure(error: &SdkError<TransactWriteItemsError>) -> Option<(usize, &str)> {
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) =
+        error.as_service_error()?
+    else {
+        return None;
+    };
+    let reasons = cancelled.cancellation_reasons().iter();
+    let codes = reasons.map(|reason| reason.code().unwrap_or("None"));
+    codes.enumerate().find(|(_, code)| *code != "None")
 }
 
 /// A string attribute.

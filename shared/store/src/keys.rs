@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | `Main` | profile of a user | `USER#<user id>` | `ACCOUNT#PROFILE` |
 //! | `Main` | sessions of a user | `USER#<user id>` | `ACCOUNT#SESSIONS` |
+//! | `Main` | tier that was given to a user | `USER#<user id>` | `ACCOUNT#TIER` |
 //! | `Volatile` | init data used up (one-time use) | `REPLAY#<hash>` | – |
 //!
 //! The two items of an account share a prefix, so that one query reads both.
@@ -42,6 +43,7 @@ pub(crate) const TIME_TO_LIVE: &str = "ttl";
 pub(crate) const ACCOUNT_PREFIX: &str = "ACCOUNT#";
 pub(crate) const PROFILE: &str = "ACCOUNT#PROFILE";
 pub(crate) const SESSIONS: &str = "ACCOUNT#SESSIONS";
+pub(crate) const TIER: &str = "ACCOUNT#TIER";
 
 /// The key of an item in `Main`.
 pub(crate) struct MainKey<P = String> {
@@ -71,6 +73,10 @@ pub(crate) fn profile(user_id: UserId) -> MainKey {
 
 pub(crate) fn sessions(user_id: UserId) -> MainKey {
     MainKey { partition: user(user_id), sort: SESSIONS }
+}
+
+pub(crate) fn tier(user_id: UserId) -> MainKey {
+    MainKey { partition: user(user_id), sort: TIER }
 }
 
 /// The guard in `Volatile` of init data that was exchanged for a session.

@@ -11,6 +11,7 @@ mod error;
 mod keys;
 mod profile;
 mod session;
+mod tier;
 
 use aws_sdk_dynamodb::Client;
 

@@ -8,22 +8,25 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::{
     error::SdkError,
-    operation::{
-        transact_write_items::TransactWriteItemsError,
-        update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    types::{
+        AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+        Update,
     },
-    types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update},
 };
 use minigate_domain::{
-    Opening, Profile, RefreshRefusal, Rotation, Session, SessionId, Sessions, Timestamp, UserId,
-    explain_failed_rotation,
+    Opening, Profile, RefreshRefusal, Rotation, Session, SessionId, Sessions, Tier, Timestamp,
+    UserId, explain_failed_rotation,
 };
 use serde::Deserialize;
 
 use crate::{
     Store, StoreError,
     account::Account,
-    call::{Item, decoded, encoded, failed, image_at_failure, not_repeatable, number, string},
+    call::{
+        Item, decoded, encoded, failed, first_failure, image_at_failure, not_built, not_repeatable,
+        number, string,
+    },
     keys::{self, PARTITION_KEY, TIME_TO_LIVE},
     profile::encode_profile,
 };
@@ -33,7 +36,7 @@ const ENTITY: &str = "list of sessions";
 /// How often opening a session starts over when others change the same account at that moment.
 /// Each lost race means that another request won, so only a client that opens more than this many
 /// sessions of one user at once can use it up.
-const MAX_ATTEMPTS: u32 = 16;
+pub(crate) const MAX_ATTEMPTS: u32 = 16;
 
 #[derive(Deserialize)]
 struct SessionsItem {
@@ -41,6 +44,8 @@ struct SessionsItem {
     sessions: BTreeMap<SessionId, Session>,
     #[serde(default)]
     version: u64,
+    #[serde(default)]
+    tier: Tier,
 }
 
 /// What is needed to open a session.
@@ -76,6 +81,8 @@ pub struct OpenedSession {
     pub session: Session,
     /// The user.
     pub profile: Profile,
+    /// What the user may use.
+    pub tier: Tier,
 }
 
 /// The init data was exchanged before, and only once is allowed.
@@ -116,8 +123,9 @@ impl Store {
         for _ in 0..MAX_ATTEMPTS {
             let account = self.account(user_id).await?;
             let profile = account.profile.clone().unwrap_or_else(|| request.first_profile.clone());
+            let tier = account.tier;
             let open =
-                |id, session| Ok(Ok(OpenedSession { id, session, profile: profile.clone() }));
+                |id, session| Ok(Ok(OpenedSession { id, session, profile: profile.clone(), tier }));
             if let Some(session) = account.sessions.by_id.get(&request.id) {
                 // Our own write went through and only its answer was lost.
                 return open(request.id, session.clone());
@@ -144,7 +152,7 @@ impl Store {
         account: &Account,
         ended: &[SessionId],
     ) -> Result<Written, StoreError> {
-        let update = self.adding(request, &account.sessions, ended)?;
+        let update = self.adding(request, account, ended)?;
         let mut others = Vec::new();
         if let Some(one_time_use) = &request.one_time_use {
             others.push((self.using_up(one_time_use)?, Written::AlreadyUsed));
@@ -203,11 +211,12 @@ impl Store {
         }
     }
 
-    /// The write that adds a session, if nobody opened or revoked one since `sessions` was read.
+    /// The write that adds a session, if nobody opened or revoked one, or gave the
+    /// user another tier, since the account was read.
     fn adding(
         &self,
         request: &OpenSession,
-        sessions: &Sessions,
+        Account { sessions, tier, .. }: &Account,
         ended: &[SessionId],
     ) -> Result<Update, StoreError> {
         let update = Update::builder()
@@ -217,16 +226,19 @@ impl Store {
             .expression_attribute_names("#version", "version")
             .expression_attribute_names("#ttl", TIME_TO_LIVE)
             .expression_attribute_values(":next", number(sessions.version + 1))
+            .expression_attribute_values(":tier", encoded(ENTITY, tier)?)
             .expression_attribute_values(":ttl", number(request.session.expires_at.unix_seconds()));
         let update = if sessions.version == 0 {
             let first = BTreeMap::from([(request.id, &request.session)]);
             update
                 .condition_expression("attribute_not_exists(#version)")
-                .update_expression("SET #sessions = :first, #version = :next, #ttl = :ttl")
+                .update_expression(
+                    "SET #sessions = :first, #version = :next, tier = :tier, #ttl = :ttl",
+                )
                 .expression_attribute_values(":first", encoded(ENTITY, &first)?)
         } else {
             let mut expression =
-                "SET #sessions.#new = :new, #version = :next, #ttl = :ttl".to_owned();
+                "SET #sessions.#new = :new, #version = :next, tier = :tier, #ttl = :ttl".to_owned();
             let mut update = update
                 .condition_expression("#version = :read")
                 .expression_attribute_values(":read", number(sessions.version))
@@ -300,15 +312,19 @@ impl Store {
             .expression_attribute_values(":origin", encoded(ENTITY, &rotation.origin)?)
             .expression_attribute_values(":made_by", encoded(ENTITY, &rotation.made_by)?)
             .expression_attribute_values(":ttl", number(rotation.expires_at.unix_seconds()))
+            .return_values(ReturnValue::AllNew)
             .send()
             .await;
         let error = match updated {
-            Ok(_) => return Ok(Ok(Rotated::from(rotation))),
+            Ok(output) => {
+                let now = decode_sessions(output.attributes.unwrap_or_default())?;
+                return Ok(Ok(Rotated::by(rotation, now.tier)));
+            }
             Err(error) => error,
         };
         let found = sessions_at_failure(error)?;
         match explain_failed_rotation(found.by_id.get(&id), rotation, now) {
-            Ok(session) => Ok(Ok(Rotated::from(&session))),
+            Ok(session) => Ok(Ok(Rotated::of(&session, found.tier))),
             Err(refusal) => {
                 if refusal == RefreshRefusal::Reused {
                     self.revoke_session(user_id, id, None).await?;
@@ -422,25 +438,26 @@ pub struct Rotated {
     pub refreshed_at: Timestamp,
     /// When it ends, in whole seconds.
     pub expires_at: Timestamp,
+    /// What the user may use.
+    pub tier: Tier,
 }
 
-impl From<&Rotation> for Rotated {
-    fn from(rotation: &Rotation) -> Self {
-        let Rotation { refreshed_at, expires_at, .. } = *rotation;
-        Self { generation: rotation.next(), refreshed_at, expires_at }
-    }
-}
-
-impl From<&Session> for Rotated {
-    fn from(session: &Session) -> Self {
+impl Rotated {
+    /// What the refresh token of a session says at the moment.
+    pub fn of(session: &Session, tier: Tier) -> Self {
         let Session { generation, refreshed_at, expires_at, .. } = *session;
-        Self { generation, refreshed_at, expires_at }
+        Self { generation, refreshed_at, expires_at, tier }
+    }
+
+    fn by(rotation: &Rotation, tier: Tier) -> Self {
+        let Rotation { refreshed_at, expires_at, .. } = *rotation;
+        Self { generation: rotation.next(), refreshed_at, expires_at, tier }
     }
 }
 
 pub(crate) fn decode_sessions(item: Item) -> Result<Sessions, StoreError> {
-    let SessionsItem { sessions, version } = decoded(ENTITY, item)?;
-    Ok(Sessions { by_id: sessions, version })
+    let SessionsItem { sessions, version, tier } = decoded(ENTITY, item)?;
+    Ok(Sessions { by_id: sessions, version, tier })
 }
 
 /// The sessions as a failed condition found them; any other failure stays one.
@@ -450,20 +467,4 @@ fn sessions_at_failure(error: SdkError<UpdateItemError>) -> Result<Sessions, Sto
 
 fn is_condition_failure(error: &SdkError<UpdateItemError>) -> bool {
     error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception)
-}
-
-/// The first write of a transaction that did not go through, and why.
-fn first_failure(error: &SdkError<TransactWriteItemsError>) -> Option<(usize, &str)> {
-    let TransactWriteItemsError::TransactionCanceledException(cancelled) =
-        error.as_service_error()?
-    else {
-        return None;
-    };
-    let reasons = cancelled.cancellation_reasons().iter();
-    let codes = reasons.map(|reason| reason.code().unwrap_or("None"));
-    codes.enumerate().find(|(_, code)| *code != "None")
-}
-
-fn not_built(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
-    failed::<UpdateItemError, ()>("UpdateItem", SdkError::construction_failure(error))
 }

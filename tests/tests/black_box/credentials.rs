@@ -121,6 +121,7 @@ fn access_claims(api: &Deployment, session: &OpenSession) -> AccessClaims {
         user_id: UserId::new(session.user_id).unwrap(),
         session_id: session.tokens.session_id.parse().unwrap(),
         bot_id: BotId::new(api.bot.id).unwrap(),
+        tier: genuine["tier"].as_str().unwrap().parse().unwrap(),
         issued_at: seconds("iat"),
         expires_at: seconds("exp"),
     }

@@ -1,7 +1,10 @@
 //! The extractors for the user who is asking, and the tokens behind them.
 
-use axum::{extract::FromRequestParts, http::request::Parts};
-use minigate_domain::{BotId, SessionId, UserId};
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, request::Parts},
+};
+use minigate_domain::{BotId, SessionId, Tier, UserId};
 
 use super::{credentials::Credentials, init_data};
 use crate::{
@@ -18,6 +21,8 @@ pub struct User {
     pub bot_id: BotId,
     /// The session of the access token; `None` with init data.
     pub session_id: Option<SessionId>,
+    /// What they may use. Init data does not say, so it is [`Tier::Free`] there; a session knows.
+    pub tier: Tier,
 }
 
 /// A [`User`] whose session has not been revoked, for what must not be done with a stolen token.
@@ -29,15 +34,18 @@ pub struct LiveUser(pub User);
 #[derive(Clone, Copy, Debug)]
 pub struct Admin(pub User);
 
-impl FromRequestParts<Platform> for User {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
-        match Credentials::of(&parts.headers)? {
+impl User {
+    /// The user whose credentials these headers hold.
+    ///
+    /// # Errors
+    /// A problem that names `authorization` if there are none or they are refused, or
+    /// [`Code::SecretsUnavailable`].
+    pub async fn of(platform: &Platform, headers: &HeaderMap) -> Result<Self, Problem> {
+        match Credentials::of(headers)? {
             Credentials::AccessToken(token) => {
                 let claims = verify_access_token(platform, token).await?;
-                let AccessClaims { user_id, session_id, bot_id, .. } = claims;
-                Ok(Self { id: user_id, bot_id, session_id: Some(session_id) })
+                let AccessClaims { user_id, session_id, bot_id, tier, .. } = claims;
+                Ok(Self { id: user_id, bot_id, session_id: Some(session_id), tier })
             }
             Credentials::InitData(_) if platform.config.init_data_one_time_use => {
                 Err(Problem::new(Code::InitDataNotAccepted)
@@ -45,9 +53,22 @@ impl FromRequestParts<Platform> for User {
             }
             Credentials::InitData(init_data) => {
                 let user = init_data::verify(platform, init_data, None).await?;
-                Ok(Self { id: user.id, bot_id: user.bot_id, session_id: None })
+                Ok(Self {
+                    id: user.id,
+                    bot_id: user.bot_id,
+                    session_id: None,
+                    tier: Tier::default(),
+                })
             }
         }
+    }
+}
+
+impl FromRequestParts<Platform> for User {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
+        Self::of(platform, &parts.headers).await
     }
 }
 

@@ -77,7 +77,7 @@ impl KeyRing {
 
     /// An access token that says this.
     pub fn sign_access(&self, claims: &AccessClaims) -> String {
-        let AccessClaims { user_id, session_id, bot_id, issued_at, expires_at } = *claims;
+        let AccessClaims { user_id, session_id, bot_id, tier, issued_at, expires_at } = *claims;
         self.sign(
             ACCESS_TOKEN,
             &WireClaims {
@@ -85,6 +85,7 @@ impl KeyRing {
                 sub: user_id.to_string(),
                 sid: session_id,
                 bot: bot_id,
+                tier: Some(tier),
                 generation: None,
                 iat: issued_at.unix_seconds(),
                 exp: expires_at.unix_seconds(),
@@ -103,6 +104,7 @@ impl KeyRing {
                 sub: user_id.to_string(),
                 sid: session_id,
                 bot: bot_id,
+                tier: None,
                 generation: Some(generation),
                 iat: issued_at.unix_seconds(),
                 exp: expires_at.unix_seconds(),
@@ -120,6 +122,8 @@ impl KeyRing {
             user_id: claims.sub.parse().map_err(|_| TokenError::Malformed)?,
             session_id: claims.sid,
             bot_id: claims.bot,
+            // Tokens of a deployment from before there were tiers have none.
+            tier: claims.tier.unwrap_or_default(),
             issued_at: from_seconds(claims.iat),
             expires_at: from_seconds(claims.exp),
         })
@@ -179,7 +183,7 @@ fn from_seconds(seconds: u64) -> Timestamp {
 mod tests {
     use std::time::Duration;
 
-    use minigate_domain::{BotId, UserId};
+    use minigate_domain::{BotId, Tier, UserId};
     use proptest::prelude::*;
 
     use super::*;
@@ -197,13 +201,14 @@ mod tests {
             user_id: UserId::new(279_058_397).unwrap(),
             session_id: "00ff00ff00ff00ff00ff00ff00ff00ff".parse().unwrap(),
             bot_id: BotId::new(1).unwrap(),
+            tier: Tier::Pro,
             issued_at: NOW,
             expires_at: NOW.after(Duration::from_secs(300)),
         }
     }
 
     fn refresh() -> RefreshClaims {
-        let AccessClaims { user_id, session_id, bot_id, issued_at, expires_at } = access();
+        let AccessClaims { user_id, session_id, bot_id, issued_at, expires_at, .. } = access();
         RefreshClaims { user_id, session_id, bot_id, generation: 7, issued_at, expires_at }
     }
 

@@ -12,7 +12,7 @@
 mod jws;
 mod keys;
 
-use minigate_domain::{BotId, SessionId, Timestamp, UserId};
+use minigate_domain::{BotId, SessionId, Tier, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -27,6 +27,8 @@ pub struct AccessClaims {
     pub session_id: SessionId,
     /// Through which bot.
     pub bot_id: BotId,
+    /// What they may use.
+    pub tier: Tier,
     /// When the token was made.
     pub issued_at: Timestamp,
     /// When it ends.
@@ -67,13 +69,16 @@ pub enum TokenError {
     Expired,
 }
 
-/// The claims as they stand in a token; `gen` only in a refresh token.
+/// The claims as they stand in a token; `tier` only in an access token, `gen` only in a refresh
+/// token.
 #[derive(Serialize, Deserialize)]
 struct WireClaims {
     iss: String,
     sub: String,
     sid: SessionId,
     bot: BotId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tier: Option<Tier>,
     #[serde(rename = "gen", skip_serializing_if = "Option::is_none")]
     generation: Option<u32>,
     iat: u64,

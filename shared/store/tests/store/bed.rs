@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig},
+    types::AttributeValue,
 };
 use minigate_domain::{
     BotId, Clock, Entropy, IdempotencyKey, Origin, Profile, Session, SessionId, Timestamp, UserId,
@@ -68,6 +69,20 @@ impl Bed {
     pub(crate) async fn open(&self, user: u64) -> OpenedSession {
         self.clock.advance(Duration::from_millis(10));
         self.store.open_session(&self.request(user), self.now()).await.unwrap().unwrap()
+    }
+
+    /// Deletes the sessions item of a user.
+    pub(crate) async fn forget_sessions(&self, user: u64) {
+        let string = |text: String| AttributeValue::S(text);
+        self.client
+            .delete_item()
+            .table_name("main")
+            .key("PK", string(format!("USER#{user}")))
+            .key("SK", string("ACCOUNT#SESSIONS".to_owned()))
+            .condition_expression("attribute_exists(PK)")
+            .send()
+            .await
+            .unwrap();
     }
 
     pub(crate) fn random_key(&self) -> Option<IdempotencyKey> {

@@ -5,3 +5,4 @@ mod bed;
 mod connection;
 mod profiles;
 mod sessions;
+mod tiers;

@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use minigate_domain::{IdempotencyKey, Origin, RefreshRefusal, Rotation, SessionId};
+use minigate_domain::{IdempotencyKey, Origin, RefreshRefusal, Rotation, SessionId, Tier};
 use minigate_store::{AlreadyUsed, OneTimeUse, Revocation, Rotated, StoreError};
 use minigate_testkit::faults::Fault;
 
@@ -131,7 +131,7 @@ async fn a_refresh_is_one_write() {
     assert_eq!(rotated.generation, 1);
 
     let session = bed.store.sessions(user_id(1)).await.unwrap().by_id[&id].clone();
-    assert_eq!(Rotated::from(&session), rotated);
+    assert_eq!(Rotated::of(&session, Tier::Free), rotated);
     assert_eq!(session.origin, Origin::new("phone", "::1".to_owned()));
 }
 

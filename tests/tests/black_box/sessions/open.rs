@@ -24,6 +24,7 @@ fn assert_opened(answer: &minigate_tests::Answer, api: &Deployment, user_id: u64
             "expires_in": expires_in,
             "refresh_token": tokens.refresh,
             "refresh_expires_in": refresh_left,
+            "tier": "free",
             "user": { "id": user_id, "display_name": "Ada Lovelace", "language": "en" },
         })
     );
@@ -36,6 +37,7 @@ fn assert_opened(answer: &minigate_tests::Answer, api: &Deployment, user_id: u64
             "sub": user_id.to_string(),
             "sid": tokens.session_id,
             "bot": api.bot.id,
+            "tier": "free",
             "iat": access["iat"],
             "exp": access["iat"].as_u64().unwrap() + expires_in,
         })

@@ -28,6 +28,7 @@ async fn the_next_tokens_belong_to_the_same_session() {
             "expires_in": 300,
             "refresh_token": second.refresh,
             "refresh_expires_in": left,
+            "tier": "free",
         })
     );
     assert_ne!(second.refresh, first.refresh);
