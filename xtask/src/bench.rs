@@ -34,9 +34,7 @@ pub(crate) fn functions(arguments: &[&str]) -> Result<bool, String> {
         }
         arguments.extend(["--binaries", &built]);
     }
-    // What measures is not measured, and fat LTO would take minutes more to link it.
-    let driver =
-        "bench --config profile.bench.lto=\"thin\" --package minigate-local --bench functions --";
+    let driver = "bench --profile bench-driver --package minigate-local --bench functions --";
     cargo(driver, &arguments)
 }
 

@@ -39,8 +39,11 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 /// What AWS's endpoints descend from. A function talks to AWS only, so it trusts nobody else, and
 /// reading the system's 140 authorities would take longer than the rest of the TLS configuration.
 ///
-/// Source: <https://www.amazontrust.com/repository/>
+/// Sources: <https://www.amazontrust.com/repository/>,
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ats-certs.html>
 const AMAZON_ROOTS: &[u8] = include_bytes!("aws/amazon-roots.pem");
+/// The regions in China are a partition of their own, of which that does not have to be so.
+const OTHER_PARTITION: &str = "cn-";
 /// Whoever puts a proxy with certificates of its own before AWS names them here, as for OpenSSL.
 const OTHER_ROOTS: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
@@ -78,7 +81,7 @@ pub(crate) fn configuration_from_variables(
                 "environment",
             ))
         });
-    let mut builder = shared(https_client(OTHER_ROOTS.iter().any(|name| text(name).is_some())));
+    let mut builder = shared(https_client(trusts_others(&variables)));
     builder.set_region(text("AWS_REGION").map(Region::new));
     builder.set_credentials_provider(credentials);
     builder.set_endpoint_url(text("AWS_ENDPOINT_URL"));
@@ -98,6 +101,12 @@ pub fn configuration_of_emulator(endpoint_url: &str) -> SdkConfig {
         .region(Region::new(EMULATOR_REGION))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build()
+}
+
+/// Whether the system's certificate authorities are trusted, and not only Amazon's.
+fn trusts_others(variables: &BTreeMap<String, String>) -> bool {
+    OTHER_ROOTS.iter().any(|name| variables.contains_key(*name))
+        || variables.get("AWS_REGION").is_some_and(|region| region.starts_with(OTHER_PARTITION))
 }
 
 /// TLS by ring: see the decisions in docs/architecture.md.
@@ -149,7 +158,7 @@ pub const EMULATOR_REGION: &str = "eu-central-1";
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_dynamodb::config::ProvideCredentials;
+    use aws_sdk_dynamodb::{config::ProvideCredentials, error::SdkError};
     use base64::{Engine, engine::general_purpose::STANDARD};
     use sha2::{Digest, Sha256};
 
@@ -212,17 +221,27 @@ mod tests {
 
     /// The client panics on a certificate that is none, when it makes its first connection.
     #[tokio::test]
-    async fn both_kinds_of_trust_make_a_client() {
-        for other in ["", "/dev/null"] {
-            let shared = configuration(&[
-                ("AWS_REGION", "eu-west-1"),
-                ("AWS_ACCESS_KEY_ID", "id"),
-                ("AWS_SECRET_ACCESS_KEY", "secret"),
-                ("AWS_ENDPOINT_URL", "https://127.0.0.1:9"),
-                ("SSL_CERT_FILE", other),
-            ]);
-            let called = aws_sdk_dynamodb::Client::new(&shared).list_tables().send().await;
-            assert!(called.is_err());
+    async fn amazon_s_roots_make_a_client() {
+        let shared = configuration(&[
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_ENDPOINT_URL", "https://127.0.0.1:9"),
+        ]);
+        let called = aws_sdk_dynamodb::Client::new(&shared).list_tables().send().await;
+        assert!(matches!(called, Err(SdkError::DispatchFailure(_))), "{called:?}");
+    }
+
+    #[test]
+    fn others_are_trusted_where_somebody_says_so_and_in_china() {
+        for (name, value, expected) in [
+            ("AWS_REGION", "eu-west-1", false),
+            ("AWS_REGION", "cn-north-1", true),
+            ("SSL_CERT_FILE", "/etc/ssl/proxy.pem", true),
+            ("SSL_CERT_DIR", "/etc/ssl/certs", true),
+        ] {
+            let variables = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+            assert_eq!(trusts_others(&variables), expected, "{name}={value}");
         }
     }
 
