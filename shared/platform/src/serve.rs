@@ -85,9 +85,9 @@ fn start(
     runtime.block_on(async {
         let platform = Platform::from_environment(config);
         // Boxed, because the types of the AWS SDK are too deep for the compiler.
+        let warm = Box::pin(platform.warm(needs));
         let registered = Extension::register(&platform.config.runtime_api);
-        let ((), registered) = tokio::join!(Box::pin(platform.warm(needs)), registered);
-        let extension = match registered {
+        let extension = match tokio::join!(warm, registered).1 {
             Ok(extension) => extension,
             Err(error) => return fail(&error),
         };
