@@ -35,10 +35,10 @@ use crate::{
 
 /// Between two looks for what another instance loads: at first, and at most.
 const FIRST_POLL: Duration = Duration::from_millis(20);
-const LAST_POLL: Duration = Duration::from_millis(250);
+const LAST_POLL: Duration = Duration::from_millis(100);
 /// How long a stale value is served before the lease is asked for again.
 const LEASE_PAUSE_MILLIS: i64 = 500;
-/// After so many leases of others one loads for oneself.
+/// After the time of so many leases of others one loads for oneself.
 const MOST_LEASES: u32 = 2;
 
 pub(crate) type Loading<V> =
@@ -249,6 +249,8 @@ where
                 return None;
             }
         }
+        // The process may have been frozen meanwhile.
+        let now = core.now();
         let is_newer = self.best.as_ref().is_none_or(|best| best.started < stored.started);
         self.floor = self.floor.max(stored.started);
         let is_of_use = match stored.content {
@@ -273,7 +275,10 @@ where
         let core = Arc::clone(&self.core);
         let Some(lease) = core.options.lease else { return Turn::Ours { has_lease: false } };
         let key = lease_key(&core.name, &self.key);
-        for _ in 0..MOST_LEASES {
+        // Leaves time for a load.
+        let patience = (lease * MOST_LEASES + 2 * LAST_POLL).min(core.options.hard_timeout * 3 / 4);
+        let give_up = Instant::now() + patience;
+        loop {
             let now = core.now();
             let claim = Lease {
                 owner: core.shared.owner.clone(),
@@ -296,17 +301,20 @@ where
             }
             // Its clock may be wrong, so that it ends in a year.
             let end = until.min(now.saturating_add(millis(lease)));
-            if let Some(found) = self.wait_for_others(end).await {
+            if let Some(found) = self.wait_for_others(end, give_up).await {
                 return Turn::Others(found, Source::Shared);
             }
+            if Instant::now() >= give_up {
+                return Turn::Ours { has_lease: false };
+            }
         }
-        Turn::Ours { has_lease: false }
     }
 
     /// Looks again and again until another instance's lease has ended.
-    async fn wait_for_others(&mut self, end: i64) -> Option<Arc<Stored<V>>> {
-        let begun = Instant::now();
+    async fn wait_for_others(&mut self, end: i64, give_up: Instant) -> Option<Arc<Stored<V>>> {
+        // By either clock: one of them may stand still or be set.
         let left = Duration::from_millis(u64::try_from(end - self.core.now()).unwrap_or(0));
+        let give_up = give_up.min(Instant::now() + left);
         let mut pause = FIRST_POLL;
         loop {
             sleep(pause).await;
@@ -314,8 +322,7 @@ where
             if let Some(found) = self.look(false).await {
                 return Some(found);
             }
-            // By either clock: one of them may have stood still or been set.
-            if self.core.now() > end || begun.elapsed() > left {
+            if self.core.now() > end || Instant::now() >= give_up {
                 return None;
             }
         }

@@ -117,9 +117,8 @@ where
     /// The value if one is cached and fresh, in memory or in the second level.
     pub async fn get(self) -> Option<Cached<V>> {
         let core = self.core;
-        if let Some(stored) = core.recall(self.key)
+        if let Some(stored) = self.recall(false).await
             && self.is_fresh(&stored, core.now(), false)
-            && core.judge(&stored.tags, stored.started, self.is_consistent).await == Verdict::Valid
         {
             return self.serve(&stored, Source::Memory);
         }
@@ -381,14 +380,14 @@ where
     /// always is, unless it took too long; what the caller's own flight found was judged there.
     async fn may_serve(&self, stored: &Stored<V>, began_after: bool, is_own: bool) -> bool {
         let core = self.core;
-        let now = core.now();
         if began_after {
-            return now.saturating_sub(stored.started) <= core.options.oldest();
+            return core.now().saturating_sub(stored.started) <= core.options.oldest();
         }
-        is_servable(stored, now, core.shared.skew)
-            && (is_own
-                || core.judge(&stored.tags, stored.started, self.is_consistent).await
-                    == Verdict::Valid)
+        let is_valid = is_own
+            || core.judge(&stored.tags, stored.started, self.is_consistent).await
+                == Verdict::Valid;
+        // The time after the judgement counts: the process may have been frozen meanwhile.
+        is_valid && is_servable(stored, core.now(), core.shared.skew)
     }
 
     fn fall_back(&self, fallback: Option<&Arc<Stored<V>>>, error: LoadError) -> Answer<V> {
