@@ -208,7 +208,8 @@ impl DynamoLevel {
             .key(&self.key, self.item_key(key))
             .update_expression("SET #owner = :owner, #until = :until, #started = :now, #ttl = :ttl")
             .condition_expression(
-                "attribute_not_exists(#until) OR #until < :now OR #started <= :floor",
+                "attribute_not_exists(#until) OR #until < :now OR #started <= :floor \
+                 OR #owner = :owner",
             )
             .expression_attribute_names("#owner", OWNER)
             .expression_attribute_names("#until", UNTIL)

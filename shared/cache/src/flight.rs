@@ -56,13 +56,15 @@ pub(crate) enum Progress<V> {
 pub(crate) struct Landing<V> {
     pub(crate) result: Result<Arc<Stored<V>>, LoadError>,
     pub(crate) source: Source,
+    /// Stale, and at hand if there is nothing better.
+    pub(crate) best: Option<Arc<Stored<V>>>,
     /// Of the load: callers with a lower number were there before it began.
     pub(crate) sequence: Option<u64>,
 }
 
 impl<V> Clone for Landing<V> {
     fn clone(&self) -> Self {
-        Self { result: self.result.clone(), ..*self }
+        Self { result: self.result.clone(), best: self.best.clone(), ..*self }
     }
 }
 
@@ -200,7 +202,9 @@ where
 
     fn land(&self, result: Result<Arc<Stored<V>>, LoadError>, source: Source, load: Option<u64>) {
         self.core.flights.land(&self.key, self.id);
-        self.sender.send_replace(Progress::Landed(Landing { result, source, sequence: load }));
+        let best = self.best.clone();
+        let landing = Landing { result, source, best, sequence: load };
+        self.sender.send_replace(Progress::Landed(landing));
     }
 
     /// Looks into the second level for something fresh.
@@ -232,6 +236,8 @@ where
         let core = Arc::clone(&self.core);
         let Ok(decoded) = format::decode(&item.blob, item.started, core.options.schema) else {
             core.counters.undecodable.increment();
+            // Whoever wrote it has done so: nobody needs to wait for them.
+            self.floor = self.floor.max(item.started.min(core.now()));
             return None;
         };
         let stored = Arc::new(core.stored(&self.key, decoded));

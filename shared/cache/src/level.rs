@@ -94,8 +94,8 @@ pub trait SecondLevel: Send + Sync + 'static {
     /// removed at `expires`, in Unix seconds.
     fn raise_stamp<'a>(&'a self, key: &'a str, stamp: i64, expires: i64) -> Answer<'a, ()>;
 
-    /// Takes a lease unless one is there that ends later than `lease.now` and began later than
-    /// `lease.floor`.
+    /// Takes a lease unless another owner has one that ends at `lease.now` or later and began later
+    /// than `lease.floor`.
     fn take_lease<'a>(&'a self, key: &'a str, lease: &'a Lease) -> Answer<'a, Claim>;
 
     /// Removes a lease if it is this owner's.

@@ -300,7 +300,11 @@ where
             };
             match self.wait(&mut ticket, soft_deadline, accepts_absence, fallback).await {
                 Waited::Landed(landing) => match landing.result {
-                    Err(error) => return self.fall_back(fallback.as_ref(), error),
+                    Err(error) => {
+                        let best = landing.best.as_ref();
+                        self.consider(best, ticket.is_own, accepts_absence, fallback).await;
+                        return self.fall_back(fallback.as_ref(), error);
+                    }
                     Ok(stored) => {
                         let load = landing.sequence;
                         let began_after = load.is_some_and(|load| ticket.is_own || load > sequence);
@@ -354,13 +358,7 @@ where
                 Seen::Stale(stored) => Some(stored),
                 Seen::Nothing => None,
             };
-            if let Some(stored) = seen
-                && fallback.is_none()
-                && is_of_use(&stored, accepts_absence)
-                && self.may_serve(&stored, false, ticket.is_own).await
-            {
-                *fallback = Some(stored);
-            }
+            self.consider(seen.as_ref(), ticket.is_own, accepts_absence, fallback).await;
             let changed = ticket.progress.changed();
             let changed = if fallback.is_some() {
                 match timeout_at(soft_deadline, changed).await {
@@ -376,6 +374,23 @@ where
         }
     }
 
+    /// Something stale that a flight found, for when there is nothing better.
+    async fn consider(
+        &self,
+        stale: Option<&Arc<Stored<V>>>,
+        is_own: bool,
+        accepts_absence: bool,
+        fallback: &mut Fallback<V>,
+    ) {
+        if let Some(stored) = stale
+            && fallback.is_none()
+            && is_of_use(stored, accepts_absence)
+            && self.may_serve(stored, false, is_own).await
+        {
+            *fallback = Some(Arc::clone(stored));
+        }
+    }
+
     /// Whether what a flight found is good for this caller. What was loaded after the call began
     /// always is, unless it took too long; what the caller's own flight found was judged there.
     async fn may_serve(&self, stored: &Stored<V>, began_after: bool, is_own: bool) -> bool {
@@ -384,8 +399,7 @@ where
             return core.now().saturating_sub(stored.started) <= core.options.oldest();
         }
         let is_valid = is_own
-            || core.judge(&stored.tags, stored.started, self.is_consistent).await
-                == Verdict::Valid;
+            || core.judge(&stored.tags, stored.started, self.is_consistent).await == Verdict::Valid;
         // The time after the judgement counts: the process may have been frozen meanwhile.
         is_valid && is_servable(stored, core.now(), core.shared.skew)
     }

@@ -58,6 +58,7 @@ impl MemoryLevel {
     fn take_lease_now(&self, key: &str, lease: &Lease) -> Claim {
         let mut inner = self.lock();
         if let Some(held) = inner.leases.get(key)
+            && held.owner != lease.owner
             && held.until >= lease.now
             && held.started > lease.floor
         {

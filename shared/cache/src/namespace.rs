@@ -107,6 +107,8 @@ pub(crate) struct Core<V> {
 impl<V: Send + Sync + 'static> Measured for Core<V> {
     fn measure(&self) -> Metrics {
         let memory = self.memory.as_ref();
+        // What was just written is not counted before.
+        memory.inspect(|memory| memory.run_pending_tasks());
         let entries = memory.map_or(0, Memory::entry_count);
         self.counters.snapshot(entries, memory.map_or(0, Memory::weighted_size))
     }

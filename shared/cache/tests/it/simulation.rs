@@ -27,7 +27,7 @@ const INSTANCES: usize = 4;
 const ACTORS: usize = 5;
 const KEYS: u64 = 6;
 const LENGTH: Duration = Duration::from_secs(90);
-const DEFAULT_SEEDS: u64 = 60;
+const DEFAULT_SEEDS: u64 = 40;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Value {
@@ -94,8 +94,7 @@ impl Run {
 
     fn new_instance(&self) -> (Instance, Namespace<Value>) {
         let half = SKEW_MILLIS / 2;
-        let ahead =
-            self.world.random(|random| random.below(2 * half as u64 + 1)) as i64 - half;
+        let ahead = self.world.random(|random| random.below(2 * half as u64 + 1)) as i64 - half;
         let instance = self.world.instance_with(ahead, |builder| {
             builder.max_clock_skew(Duration::from_millis(SKEW_MILLIS as u64))
         });
@@ -123,14 +122,14 @@ impl Run {
             sleep(random.millis(1, 150)).await;
             let (instance, namespace) = self.instances.lock().unwrap()[slot].clone();
             let key = format!("key{}", random.below(KEYS));
-            match random.below(100) {
-                0..86 => self.read(&instance, &namespace, &key, &mut random).await,
-                86..92 => {
+            match random.below(1_000) {
+                0..970 => self.read(&instance, &namespace, &key, &mut random).await,
+                970..980 => {
                     let tag = tags_of(&key)[random.below(2) as usize].clone();
                     self.invalidate(&instance, Some(tag)).await;
                 }
-                92 => self.invalidate(&instance, None).await,
-                93..97 => {
+                980 => self.invalidate(&instance, None).await,
+                981..991 => {
                     // Made when the instance runs: it may be frozen now.
                     let insert = async {
                         let (value, tags) = (self.value(&key, &mut random), tags_of(&key));
@@ -214,7 +213,8 @@ impl Run {
         let invalidations = self.invalidations.lock().unwrap().clone();
         for invalidation in &invalidations {
             let Invalidation { tag, began, answered } = invalidation;
-            let is_of_it = tag.as_ref().is_none_or(|name| tags.iter().any(|tag| tag.name() == name));
+            let is_of_it =
+                tag.as_ref().is_none_or(|name| tags.iter().any(|tag| tag.name() == name));
             if is_of_it && answered + window < call_began {
                 self.tally.at_risk.fetch_add(1, Ordering::Relaxed);
                 assert!(
@@ -238,7 +238,11 @@ impl Run {
         if let Some(Ok(())) = instance.power.run(work).await {
             let tag = tag.map(|tag| tag.name().to_owned());
             let invalidation = Invalidation { tag, began, answered: self.now() };
-            self.invalidations.lock().unwrap().push(invalidation);
+            let mut invalidations = self.invalidations.lock().unwrap();
+            // What is older than any value can be proves nothing.
+            let proves_nothing = self.now() - 2 * (TTL + GRACE).as_millis() as i64;
+            invalidations.retain(|old| old.answered > proves_nothing);
+            invalidations.push(invalidation);
         }
     }
 
@@ -322,5 +326,5 @@ fn nothing_too_old_nothing_invalidated_and_nobody_waits_too_long() {
     );
     // Without these it would have tested nothing.
     assert!(reads > 2_000 * seeds && stale > 10 * seeds && at_risk > 1_000 * seeds);
-    assert!(loads < reads / 2, "{loads} loads for {reads} reads");
+    assert!(loads < reads / 4, "{loads} loads for {reads} reads");
 }

@@ -71,13 +71,8 @@ async fn crowd(
         })
         .collect();
     meddle(&instances, &loading).await;
-    let mut crowd = Crowd {
-        values: 0,
-        errors: Vec::new(),
-        dead: 0,
-        loads: 0,
-        longest: Duration::ZERO,
-    };
+    let mut crowd =
+        Crowd { values: 0, errors: Vec::new(), dead: 0, loads: 0, longest: Duration::ZERO };
     for reader in readers {
         let (answer, waited) = reader.await.unwrap();
         crowd.longest = crowd.longest.max(waited);
@@ -117,11 +112,16 @@ async fn a_thousand_readers_of_a_cold_key_over_eight_instances_cost_one_load() {
 async fn two_loads_at_most_when_the_holder_of_the_lease_is_killed() {
     for seed in 0..100 {
         let load_time = Duration::from_millis(500);
-        let crowd = crowd(seed, |namespace| namespace, load_time, async |instances, loading| {
-            let holder = until_loading(loading).await;
-            sleep(Duration::from_millis(seed % 400)).await;
-            instances[holder].power.kill();
-        })
+        let crowd = crowd(
+            seed,
+            |namespace| namespace,
+            load_time,
+            async |instances, loading| {
+                let holder = until_loading(loading).await;
+                sleep(Duration::from_millis(seed % 400)).await;
+                instances[holder].power.kill();
+            },
+        )
         .await;
         assert_eq!(crowd.loads, 2, "seed {seed}");
         assert_eq!(crowd.values + crowd.dead, READERS, "seed {seed}: {:?}", crowd.errors);
@@ -137,14 +137,18 @@ async fn two_loads_at_most_when_the_holder_of_the_lease_is_frozen() {
     for (seconds, most) in [(20, 2), (3_600, 3)] {
         for seed in 0..30 {
             let load_time = Duration::from_millis(500);
-            let crowd =
-                crowd(seed, |namespace| namespace, load_time, async |instances, loading| {
+            let crowd = crowd(
+                seed,
+                |namespace| namespace,
+                load_time,
+                async |instances, loading| {
                     let holder = until_loading(loading).await;
                     instances[holder].power.freeze();
                     sleep(Duration::from_secs(seconds)).await;
                     instances[holder].power.thaw();
-                })
-                .await;
+                },
+            )
+            .await;
             assert!(crowd.loads <= most, "seed {seed}: {} loads", crowd.loads);
             // Those on the frozen instance may find that their time is over.
             let frozen = READERS / INSTANCES;
