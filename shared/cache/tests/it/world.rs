@@ -114,7 +114,7 @@ impl World {
             let power = power.clone();
             move |work| {
                 let power = power.clone();
-                drop(tokio::spawn(async move { drop(power.run(work).await) }));
+                drop(tokio::spawn(async move { power.run(work).await }));
             }
         };
         let builder = Cache::builder(level, clock).spawner(spawner);
