@@ -174,11 +174,11 @@ mod tests {
     #[test]
     fn what_was_read_too_long_ago_is_unknown_unless_the_entry_is_young() {
         let old = tag(None, TRUST.now - 3_000);
-        assert_eq!(TRUST.judge(&[tag(None, TRUST.now), old.clone()], 1), Verdict::Unknown);
+        assert_eq!(TRUST.judge(&[tag(None, TRUST.now), Arc::clone(&old)], 1), Verdict::Unknown);
         assert_eq!(TRUST.judge(&[tag(None, TRUST.now - 2_999)], 1), Verdict::Valid);
         assert_eq!(TRUST.judge(&[tag(None, TRUST.now + 1)], 1), Verdict::Unknown, "set back");
         let young = TRUST.now - TRUST.window + TRUST.skew;
-        assert_eq!(TRUST.judge(&[old.clone()], young), Verdict::Unknown);
+        assert_eq!(TRUST.judge(std::slice::from_ref(&old), young), Verdict::Unknown);
         assert_eq!(TRUST.judge(&[old], young + 1), Verdict::Valid);
     }
 

@@ -80,6 +80,7 @@ impl Member {
         }
     }
 
+    #[expect(clippy::print_stdout, reason = "how a process tells its test where it is")]
     fn read(
         &self,
         key: &str,
