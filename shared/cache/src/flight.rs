@@ -316,19 +316,20 @@ where
         }
     }
 
-    /// Looks again and again until another instance's lease has ended.
+    /// Looks again and again until another instance's lease has ended, or what it made turns out
+    /// to be of no use.
     async fn wait_for_others(&mut self, end: i64, give_up: Instant) -> Option<Arc<Stored<V>>> {
         // By either clock: one of them may stand still or be set.
         let left = Duration::from_millis(u64::try_from(end - self.core.now()).unwrap_or(0));
         let give_up = give_up.min(Instant::now() + left);
-        let mut pause = FIRST_POLL;
+        let (floor, mut pause) = (self.floor, FIRST_POLL);
         loop {
             sleep(pause).await;
             pause = (pause * 3 / 2).min(LAST_POLL);
             if let Some(found) = self.look(false).await {
                 return Some(found);
             }
-            if self.core.now() > end || Instant::now() >= give_up {
+            if self.floor > floor || self.core.now() > end || Instant::now() >= give_up {
                 return None;
             }
         }

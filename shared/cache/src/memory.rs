@@ -109,3 +109,29 @@ impl SecondLevel for MemoryLevel {
         })
     }
 }
+
+impl<L: SecondLevel> SecondLevel for std::sync::Arc<L> {
+    fn read<'a>(&'a self, key: &'a str, consistency: Consistency) -> Answer<'a, Option<Item>> {
+        (**self).read(key, consistency)
+    }
+
+    fn write<'a>(&'a self, key: &'a str, item: &'a Item, overwrite: Overwrite) -> Answer<'a, bool> {
+        (**self).write(key, item, overwrite)
+    }
+
+    fn read_stamps<'a>(&'a self, keys: &'a [&'a str]) -> Answer<'a, Vec<Option<i64>>> {
+        (**self).read_stamps(keys)
+    }
+
+    fn raise_stamp<'a>(&'a self, key: &'a str, stamp: i64, expires: i64) -> Answer<'a, ()> {
+        (**self).raise_stamp(key, stamp, expires)
+    }
+
+    fn take_lease<'a>(&'a self, key: &'a str, lease: &'a Lease) -> Answer<'a, Claim> {
+        (**self).take_lease(key, lease)
+    }
+
+    fn release_lease<'a>(&'a self, key: &'a str, owner: &'a str) -> Answer<'a, ()> {
+        (**self).release_lease(key, owner)
+    }
+}

@@ -132,7 +132,7 @@ impl NamespaceBuilder {
     }
 
     /// From which part of its TTL a value that is asked for is refreshed in the background, 0.05
-    /// to 0.95; unless set, never.
+    /// to 0.95; unless set, never. Needs [`Levels`] with memory.
     pub fn refresh_ahead(self, fraction: f64) -> Self {
         Self { refresh_ahead: Some(fraction), ..self }
     }

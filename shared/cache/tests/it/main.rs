@@ -4,6 +4,7 @@
 mod bad_input;
 mod bed;
 mod dynamodb;
+mod faults;
 mod processes;
 mod rules;
 mod simulation;
