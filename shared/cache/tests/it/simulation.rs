@@ -27,7 +27,7 @@ const INSTANCES: usize = 4;
 const ACTORS: usize = 5;
 const KEYS: u64 = 6;
 const LENGTH: Duration = Duration::from_secs(90);
-const DEFAULT_SEEDS: u64 = 40;
+const DEFAULT_SEEDS: u64 = 25;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Value {
