@@ -58,7 +58,7 @@ impl Api {
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ApiError> {
         let config = Config::from_variables(variables, Needs::ALL)?;
-        let aws = aws::configuration_of_emulator(aws_endpoint_url);
+        let aws = aws::configuration_of_emulator(aws_endpoint_url).await;
         let platform = Platform::new(config, &aws, Arc::new(SystemClock), Arc::new(SystemEntropy));
         platform.warm(Needs::STORE).await;
         let (listener, address) =

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use aws_types::SdkConfig;
+use aws_config::SdkConfig;
 use minigate_domain::{Clock, Entropy, Timestamp};
 use minigate_store::Store;
 use tokio::time::timeout;
@@ -64,8 +64,8 @@ impl Deref for Platform {
 
 impl Platform {
     /// The platform on AWS as the environment describes it: region, credentials, endpoint.
-    pub fn from_environment(config: Config) -> Self {
-        let aws = aws::configuration_from_variables(environment());
+    pub async fn from_environment(config: Config) -> Self {
+        let aws = aws::configuration_from_environment(environment()).await;
         Self::new(config, &aws, Arc::new(SystemClock), Arc::new(SystemEntropy))
     }
 
