@@ -117,3 +117,18 @@ impl Linter {
         Ok((!finished.is_success).then(|| format!("{}:\n{}", self.name, said.join("\n"))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::workspace;
+
+    /// The roles of infrastructure/delivery.yaml make no role without it.
+    #[test]
+    fn every_role_takes_the_boundary() {
+        let template = std::fs::read_to_string(workspace::root().join("template.yaml")).unwrap();
+        let count = |text| template.lines().filter(|line| line.trim().starts_with(text)).count();
+        let roles = count("Type: AWS::IAM::Role");
+        assert!(roles > 0);
+        assert_eq!(count("PermissionsBoundary: !If [HasBoundary,"), roles);
+    }
+}
