@@ -46,7 +46,7 @@ impl Cloud {
 
     /// Secrets Manager, past the proxy.
     pub async fn secrets(&self) -> SecretsManager {
-        SecretsManager::new(&configuration_of_emulator(&self.aws.endpoint_url()).await)
+        SecretsManager::new(&configuration_of_emulator(&self.aws.endpoint_url()))
     }
 
     /// Puts a new version of a secret in its place, as a rotation does, or creates it.

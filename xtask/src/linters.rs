@@ -48,6 +48,13 @@ pub(crate) fn templates() -> Result<Verdict, String> {
             arguments: "validate --lint --template",
             files: "template.yaml",
         },
+        // The other linters ask for what an example leaves out: logs with retention, tracing, alarms.
+        Linter {
+            name: "cfn-lint of the example",
+            program: sam.program("cfn-lint"),
+            arguments: "--regions us-east-1 --template",
+            files: "examples/node-behind-authorizer/template.yaml",
+        },
         Linter {
             name: "checkov",
             program: checkov.program("checkov"),
