@@ -86,7 +86,7 @@ fn start(
         let platform = Platform::from_environment(config);
         // Boxed, because the types of the AWS SDK are too deep for the compiler.
         let registered = Extension::register(&platform.config.runtime_api);
-        let ((), registered) = tokio::join!(Box::pin(platform.warm(needs)), registered);
+        let ((), registered) = tokio::join!(Box::pin(platform.warm()), registered);
         let extension = match registered {
             Ok(extension) => extension,
             Err(error) => return fail(&error),
