@@ -15,7 +15,7 @@ use minigate_store::Store;
 use tokio::time::timeout;
 
 use crate::{
-    Background, Config, Metrics, Needs, SystemClock, SystemEntropy, aws, environment,
+    Background, Config, Metrics, SystemClock, SystemEntropy, aws, environment,
     layers::AddressLimit,
     secrets::{Bots, SecretsManager, SigningSecret, Surroundings},
 };
@@ -101,11 +101,11 @@ impl Platform {
 
     /// Fetches the secrets before the first request comes, all at once, and opens a connection to
     /// DynamoDB beside them if one will be needed: TLS handshakes are the larger part of it.
-    pub async fn warm(&self, needs: Needs) {
+    pub async fn warm(&self) {
         // Boxed: the SDK's types within each other are too deep for the compiler.
         let secrets = Box::pin(async { tokio::join!(self.bots.warm(), self.signing.warm()) });
         let connection = async {
-            if needs.store {
+            if self.config.needs.store {
                 let _ = timeout(CONNECT_TIMEOUT, Box::pin(self.store.connect())).await;
             }
         };
