@@ -13,6 +13,7 @@ mod background;
 mod config;
 pub mod extract;
 pub mod layers;
+pub mod limits;
 mod metrics;
 mod platform;
 mod problem;

@@ -16,6 +16,7 @@ use minigate_store::Store;
 use crate::{
     Background, Config, Metrics, SystemClock, SystemEntropy, aws,
     layers::AddressLimit,
+    limits::Limits,
     secrets::{Bots, SecretsManager, SigningSecret, Surroundings},
 };
 
@@ -43,6 +44,8 @@ pub struct Parts {
     pub signing: SigningSecret,
     /// The limit per client address.
     pub address_limit: AddressLimit,
+    /// The limits that hold over all instances.
+    pub limits: Limits,
     /// Where events are counted.
     pub metrics: Metrics,
     /// Work that requests leave running.
@@ -72,7 +75,8 @@ impl Platform {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let store = Store::new(aws_sdk_dynamodb::Client::new(aws), config.tables.clone());
+        let dynamodb = aws_sdk_dynamodb::Client::new(aws);
+        let store = Store::new(dynamodb.clone(), config.tables.clone());
         let source = SecretsManager::new(aws_sdk_secretsmanager::Client::new(aws));
         let metrics = Metrics::new(Arc::clone(&clock), &config.function_name);
         let background = Background::default();
@@ -81,10 +85,12 @@ impl Platform {
             background: background.clone(),
             metrics: metrics.clone(),
         };
+        let limits = Limits::new(&config, dynamodb, store.clone(), &*entropy, &surroundings);
         Self(Arc::new(Parts {
             bots: Bots::new(&config, &source, &surroundings),
             signing: SigningSecret::new(&config, &source, &surroundings),
             address_limit: AddressLimit::new(config.address_limit_per_minute, Arc::clone(&clock)),
+            limits,
             config,
             clock,
             entropy,
@@ -95,10 +101,15 @@ impl Platform {
         }))
     }
 
-    /// Fetches the secrets before the first request comes, all at once.
+    /// Fetches the secrets and reads the policies before the first request comes, all at once.
     pub async fn warm(&self) {
-        let all = async { tokio::join!(self.bots.warm(), self.signing.warm()) };
+        let all = async { tokio::join!(self.bots.warm(), self.signing.warm(), self.limits.warm()) };
         let _ = tokio::time::timeout(WARM_TIMEOUT, all).await;
+    }
+
+    /// Gives back what is held in advance. To be called before the process ends.
+    pub async fn stop(&self) {
+        self.limits.shutdown().await;
     }
 
     /// The present moment.

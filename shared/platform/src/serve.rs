@@ -36,6 +36,7 @@ pub fn run(router: Router) -> ExitCode {
                 Err(error) => fail(&*error),
             },
             () = told_to_stop() => {
+                platform.stop().await;
                 platform.background.settle(SETTLE_LIMIT).await;
                 ExitCode::SUCCESS
             }
