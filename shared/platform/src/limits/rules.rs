@@ -6,6 +6,7 @@
 //! but the key and the multiples.
 
 use minigate_domain::{PolicyMode, PolicyOverride, Tier, WithoutStore};
+use minigate_limiter::{Mode, OnStoreFailure, Policy};
 
 /// What a limit holds for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,6 +170,23 @@ impl Settings {
             burst: change.burst.unwrap_or(limit),
             mode: change.mode.unwrap_or(PolicyMode::Enforce),
             without_store: change.without_store.unwrap_or(without_store),
+        }
+    }
+
+    /// What a policy says.
+    pub fn in_force(policy: &Policy) -> Self {
+        Self {
+            limit: policy.limit(),
+            period_seconds: u32::try_from(policy.period().as_secs()).unwrap_or(u32::MAX),
+            burst: policy.burst(),
+            mode: match policy.mode() {
+                Mode::Enforce => PolicyMode::Enforce,
+                Mode::Shadow => PolicyMode::Shadow,
+            },
+            without_store: match policy.on_store_failure() {
+                OnStoreFailure::Open => WithoutStore::Open,
+                OnStoreFailure::Closed => WithoutStore::Closed,
+            },
         }
     }
 }

@@ -1,0 +1,4 @@
+//! The Lambda function `system`.
+fn main() -> std::process::ExitCode {
+    minigate_platform::run(system::router())
+}
