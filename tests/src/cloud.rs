@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Deref};
 
+use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_secretsmanager::Client as SecretsManager;
 use minigate_embedded_aws::EmbeddedAws;
 use minigate_embedded_aws::protocol::Call;
@@ -92,6 +93,11 @@ impl Cloud {
     /// Secrets Manager, past the proxy.
     pub async fn secrets(&self) -> SecretsManager {
         SecretsManager::new(&configuration_of_emulator(&self.aws.endpoint_url()).await)
+    }
+
+    /// DynamoDB, past the proxy.
+    pub async fn dynamodb(&self) -> DynamoDb {
+        DynamoDb::new(&configuration_of_emulator(&self.aws.endpoint_url()).await)
     }
 
     /// Puts a new version of a secret in its place, as a rotation does, or creates it.

@@ -115,6 +115,11 @@ impl Deployment {
         self.request(Method::PATCH, path)
     }
 
+    /// A `PUT` to this path.
+    pub fn put(&self, path: &str) -> Request {
+        self.request(Method::PUT, path)
+    }
+
     /// A `DELETE` of this path.
     pub fn delete(&self, path: &str) -> Request {
         self.request(Method::DELETE, path)

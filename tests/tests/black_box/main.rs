@@ -1,7 +1,8 @@
 //! The API as its clients meet it: over HTTP, and nothing else.
 //!
-//! The modules mirror the routes (`sessions`, `profile`, `verify`, `keys`, `health`), what all routes share (`http`,
-//! `credentials`), and what happens when AWS is not well (`faults`).
+//! The modules mirror the routes (`sessions`, `profile`, `verify`, `keys`, `system`, `health`), what
+//! all routes share (`http`, `credentials`, `limits`), and what happens when AWS is not well
+//! (`faults`).
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -13,6 +14,8 @@ mod faults;
 mod health;
 mod http;
 mod keys;
+mod limits;
 mod profile;
 mod sessions;
+mod system;
 mod verify;

@@ -11,7 +11,7 @@ use minigate_testkit::lambda::{Function, rest_event};
 use serde_json::Value;
 
 /// The binary of a function. Cargo has most likely built it already; a test cannot be sure.
-fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     static BUILDING: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
     let _one_at_a_time = BUILDING.lock().unwrap();
     let mut build = Command::new(env!("CARGO"));
@@ -40,15 +40,15 @@ fn binary(name: &str) -> PathBuf {
     executables.next_back().unwrap()
 }
 
-fn now_unix_seconds() -> u64 {
+pub(crate) fn now_unix_seconds() -> u64 {
     SystemClock.now().unix_seconds()
 }
 
-fn deadline() -> u64 {
+pub(crate) fn deadline() -> u64 {
     SystemClock.now().unix_millis() + 10_000
 }
 
-fn variables(aws: &EmbeddedAws) -> Vec<(String, String)> {
+pub(crate) fn variables(aws: &EmbeddedAws) -> Vec<(String, String)> {
     let sdk = [
         ("AWS_ENDPOINT_URL", aws.endpoint_url().as_str()),
         ("AWS_REGION", "eu-central-1"),
@@ -59,7 +59,7 @@ fn variables(aws: &EmbeddedAws) -> Vec<(String, String)> {
     development::variables().into_iter().chain(sdk).collect()
 }
 
-fn body(answer: &Value) -> Value {
+pub(crate) fn body(answer: &Value) -> Value {
     serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
 }
 

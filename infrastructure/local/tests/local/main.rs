@@ -3,4 +3,5 @@
 
 mod command;
 mod functions;
+mod limits;
 mod reference;
