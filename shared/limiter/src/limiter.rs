@@ -289,13 +289,19 @@ impl<T: Table> Limiter<T> {
         if !is_due {
             return;
         }
-        self.release(|policy| policy.0.meter.hold / 4).await;
+        // Units that are no lease were taken for requests that are waiting for them.
+        self.release(
+            |policy, batch| {
+                if batch.is_lease { policy.0.meter.hold / 4 } else { i64::MAX }
+            },
+        )
+        .await;
     }
 
     /// Gives back every lease. To be called before the process ends; the limiter can be used
     /// afterwards.
     pub async fn shutdown(&self) {
-        self.release(|_| 0).await;
+        self.release(|_, _| 0).await;
     }
 
     /// The counts so far.
@@ -377,7 +383,7 @@ impl<T: Table> Limiter<T> {
         self.give_back(claims).await;
     }
 
-    async fn release(&self, idle_for: impl Fn(&Policy) -> i64) {
+    async fn release(&self, idle_for: impl Fn(&Policy, &Batch) -> i64) {
         let now = self.clock.unix_micros();
         let returns = self.with(|inner| inner.memory.take_idle(now, idle_for, &mut inner.metrics));
         self.give_back(returns).await;

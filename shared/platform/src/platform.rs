@@ -101,9 +101,9 @@ impl Platform {
         }))
     }
 
-    /// Fetches the secrets and reads the policies before the first request comes, all at once.
+    /// Fetches the secrets before the first request comes, all at once.
     pub async fn warm(&self) {
-        let all = async { tokio::join!(self.bots.warm(), self.signing.warm(), self.limits.warm()) };
+        let all = async { tokio::join!(self.bots.warm(), self.signing.warm()) };
         let _ = tokio::time::timeout(WARM_TIMEOUT, all).await;
     }
 

@@ -1,6 +1,7 @@
 //! The policies of the moment, in memory, and how they follow what administrators change.
 //!
-//! They are read once at start and again every ten seconds, beside a request. A change that cannot
+//! They are read for the first request that is limited, and again every ten seconds, beside a
+//! request. A function without limits does not read them. A change that cannot
 //! be read or makes no good policy leaves the last good ones in force; a metric and an alarm tell.
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
 
 use minigate_domain::{Clock, PolicyOverrides, Timestamp};
 use minigate_store::{Store, StoreError};
+use tokio::{sync::OnceCell, time::timeout};
 
 use super::policies::{Changes, PolicySet, merged};
 use crate::{Metric, Metrics};
@@ -17,12 +19,16 @@ use crate::{Metric, Metrics};
 /// How old the policies get before a request has them read again.
 const REFRESH_AFTER: Duration = Duration::from_secs(10);
 
+/// How long the first request waits for the policies. Then it goes by those of the deployment.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+
 /// The policies of the moment.
 pub(super) struct LivePolicies {
     deployment: Changes,
     store: Store,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
+    first: OnceCell<()>,
     state: Mutex<State>,
 }
 
@@ -43,7 +49,17 @@ impl LivePolicies {
         // The configuration has checked them.
         let policies = Arc::new(PolicySet::new(&deployment).unwrap_or_default());
         let state = Mutex::new(State { policies, asked_at: None });
-        Self { deployment, store, clock, metrics, state }
+        Self { deployment, store, clock, metrics, first: OnceCell::new(), state }
+    }
+
+    /// Waits until the policies were read once, if they can be.
+    pub(super) async fn ready(&self) {
+        let first = async {
+            if timeout(FIRST_WAIT, self.load()).await.is_err() {
+                self.metrics.count(Metric::PoliciesUnavailable);
+            }
+        };
+        self.first.get_or_init(|| first).await;
     }
 
     pub(super) fn current(&self) -> Arc<PolicySet> {

@@ -106,11 +106,6 @@ impl Limits {
         Self(Arc::new(Inner { limiter, live, clock, metrics, background, reported }))
     }
 
-    /// Reads what administrators have changed.
-    pub(crate) async fn warm(&self) {
-        self.0.live.load().await;
-    }
-
     /// The policies of the moment.
     pub fn policies(&self) -> Arc<PolicySet> {
         self.0.live.current()
@@ -172,6 +167,7 @@ impl Limits {
     }
 
     async fn check(&self, charges: &[Charge]) -> Checked {
+        self.0.live.ready().await;
         if self.0.live.take_turn() {
             let limits = self.clone();
             self.0.background.start(async move { limits.0.live.load().await });

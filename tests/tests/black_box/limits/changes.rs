@@ -53,7 +53,6 @@ async fn a_change_reaches_other_instances_within_seconds_and_is_recorded() {
     }
 }
 
-/// What was spent counts under the new limit too.
 #[tokio::test]
 async fn a_limit_that_is_tried_out_refuses_nobody() {
     let Some(cloud) = Cloud::start().await else { return };
@@ -66,8 +65,6 @@ async fn a_limit_that_is_tried_out_refuses_nobody() {
     assert_eq!(told(&api, &session).await, None, "it is nobody's business yet");
     change(&api, "api", &json!({ "mode": "enforce" })).await.assert_success(200, &["etag"]);
     assert_eq!(read().await, 429);
-    change(&api, "api", &json!({ "limit": 9 })).await.assert_success(200, &["etag"]);
-    assert_eq!(read().await, 200);
 }
 
 #[tokio::test]

@@ -19,6 +19,17 @@ async fn two_instances_admit_together_what_one_would() {
     let session = apis[0].new_session().await;
     let asked = (0..30).map(|number: usize| read(&apis[number % 2], &session));
     let answers = futures_util::future::join_all(asked).await;
+    println!(
+        "{:?}",
+        answers
+            .iter()
+            .map(|answer| (
+                answer.status,
+                answer.header("ratelimit").unwrap_or("").to_owned(),
+                answer.header("retry-after").map(str::to_owned)
+            ))
+            .collect::<Vec<_>>()
+    );
     let admitted = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(admitted, 20);
     for refused in answers.iter().filter(|answer| answer.status != 200) {
