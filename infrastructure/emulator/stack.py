@@ -4,17 +4,21 @@ Usage: stack.py COMMAND STACK [ARGUMENT]..., with AWS_ENDPOINT_URL naming the em
 
   complete-api STACK                 give the REST API what the emulator leaves out of its body
   put-bot STACK TOKEN                put the bot's secret
+  create-bot STACK NAME TOKEN        make the secret of a further bot
   smoke STACK TOKEN                  one user's way through the API
   rotate STACK TOKEN NEW_TOKEN       rotate the bot's token under traffic, and back
-  permissions STACK TOKEN            show that each permission is needed
+  permission STACK TOKEN             show that a permission which is missing is missed
   alarm STACK                        make an alarm go off and receive its message
   upgrade STACK TOKEN COMMAND...     run a deployment under traffic
   throttled STACK TOKEN              log in until API Gateway refuses it
   api-key STACK                      print the API key of the first machine client
+  environment STACK FUNCTION         print the variables of a function, as NAME=VALUE
+  same-keys STACK URL                show that this URL serves the keys that the API serves
   machine STACK TOKEN                verify init data with and without the key, and past its quota
 """
 
 import concurrent.futures
+import contextlib
 import datetime
 import hashlib
 import hmac
@@ -27,6 +31,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 
 import boto3
 import botocore.config
@@ -160,7 +165,13 @@ def put_gateway_response(gateway, api, response_type, response):
 
 def init_data(token, user_id):
     user = json.dumps({"id": user_id, "first_name": "Ada"}, separators=(",", ":"))
-    fields = {"auth_date": str(int(time.time())), "user": user}
+    # With something of its own, because init data may be good for one use only.
+    return signed(token, {"query_id": uuid.uuid4().hex, "user": user})
+
+
+def signed(token, fields):
+    """Init data with these fields, signed now."""
+    fields = {"auth_date": str(int(time.time())), **fields}
     text = "\n".join(f"{name}={value}" for name, value in sorted(fields.items()))
     key = hmac.digest(b"WebAppData", token.encode(), hashlib.sha256)
     fields["hash"] = hmac.digest(key, text.encode(), hashlib.sha256).hex()
@@ -267,11 +278,19 @@ class Traffic:
 # ---- Secrets -----------------------------------------------------------------------------------
 
 
-def put_bot(stack, token):
+def bot_secret(token):
     bot = {"bot_id": int(token.split(":")[0]), "token": token, "webhook_secret": "x"}
+    return json.dumps(bot)
+
+
+def put_bot(stack, token):
     client("secretsmanager").put_secret_value(
-        SecretId=outputs(stack)["BotSecretArn"], SecretString=json.dumps(bot)
+        SecretId=outputs(stack)["BotSecretArn"], SecretString=bot_secret(token)
     )
+
+
+def create_bot(_, name, token):
+    client("secretsmanager").create_secret(Name=name, SecretString=bot_secret(token))
 
 
 def rotate(stack, token, new_token):
@@ -288,32 +307,36 @@ def rotate(stack, token, new_token):
 
 # ---- Permissions -------------------------------------------------------------------------------
 
-ROLES = ("SessionsRole", "ProfileRole", "HealthRole")
-# What this cannot show: one-time use is off, secrets are cached, and the emulator writes logs and
-# traces by itself.
-NOT_SHOWN = ("UseUpInitData", "ReadSecrets", "ReadMoreSecrets", "WriteLogs", "WriteTraces")
 
-
-def permissions(stack, token):
+@contextlib.contextmanager
+def policy_of(stack, role, statements):
+    """The role with these statements in its policy, for a while."""
     iam = client("iam")
-    base = base_url(stack)
-    needless, shown = [], 0
-    for role in ROLES:
-        policy = {"RoleName": physical_id(stack, role), "PolicyName": "function"}
-        document = iam.get_role_policy(**policy)["PolicyDocument"]
-        for statement in document["Statement"]:
-            if statement["Sid"] in NOT_SHOWN:
-                continue
-            rest = [other for other in document["Statement"] if other is not statement]
-            broken = json.dumps({**document, "Statement": rest})
-            iam.put_role_policy(PolicyDocument=broken, **policy)
-            if not faults_of(base, token):
-                needless.append(f"{role} {statement['Sid']}")
-            shown += 1
+    policy = {"RoleName": physical_id(stack, role), "PolicyName": "function"}
+    document = iam.get_role_policy(**policy)["PolicyDocument"]
+    changed = {**document, "Statement": statements(document["Statement"])}
+    iam.put_role_policy(PolicyDocument=json.dumps(changed), **policy)
+    try:
+        yield
+    finally:
         iam.put_role_policy(PolicyDocument=json.dumps(document), **policy)
-    if needless:
-        sys.exit(f"nothing fails without {needless}")
-    print(f"without any one of {shown} statements, a request fails")
+
+
+def permission(stack, token):
+    """That anything is refused at all; iam_mutants.py shows it of every statement."""
+    role, sid = "SessionsRole", "WriteSessions"
+
+    def without(statements):
+        return [statement for statement in statements if statement["Sid"] != sid]
+
+    with policy_of(stack, role, without):
+        faults = faults_of(base_url(stack), token)
+    if not faults:
+        sys.exit(f"nothing fails without {sid} of {role}")
+    faults = faults_of(base_url(stack), token)
+    if faults:
+        sys.exit("\n".join(["with it back in place:", *faults]))
+    print(f"without {sid} of {role}, requests fail; with it, none does")
 
 
 # ---- Alarms ------------------------------------------------------------------------------------
@@ -420,14 +443,36 @@ def machine(stack, token):
     sys.exit("the quota is never used up")
 
 
+# ---- A function on this machine ----------------------------------------------------------------
+
+
+def environment(stack, function):
+    configuration = client("lambda").get_function_configuration(
+        FunctionName=physical_id(stack, function)
+    )
+    for name, value in configuration["Environment"]["Variables"].items():
+        print(f"{name}={value}")
+
+
+def same_keys(stack, url):
+    path = "/.well-known/jwks.json"
+    (status, here), (_, there) = (call(at, "GET", path) for at in (url, base_url(stack)))
+    if status != 200 or here["keys"] != there["keys"]:
+        sys.exit(f"{status} {here}, and the API serves {there}")
+    print(f"it serves the API's keys, {len(here['keys'])} of them")
+
+
 COMMANDS = {
     "api-key": lambda stack: print(api_key(stack)),
     "machine": machine,
     "complete-api": complete_api,
     "put-bot": put_bot,
+    "create-bot": create_bot,
     "smoke": smoke,
     "rotate": rotate,
-    "permissions": permissions,
+    "permission": permission,
+    "environment": environment,
+    "same-keys": same_keys,
     "alarm": alarm,
     "upgrade": upgrade,
     "throttled": throttled,

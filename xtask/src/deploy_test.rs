@@ -1,138 +1,166 @@
 //! `cargo xtask deploy-test`: the real template with the real binaries, deployed by `sam deploy` to
 //! an emulator of AWS that enforces permissions, and then used.
 //!
-//! It needs python3 and the internet the first time. It listens on a free port of the loopback
-//! address, waits for nothing without a limit, and ends the emulator with all its functions.
+//! It listens on free ports of the loopback address, waits for nothing without a limit, and ends
+//! the emulator with all its functions. What comes after the deployment is shown part by part: one
+//! that fails does not keep the next from being tried.
+
+mod authorizer;
+mod emulator;
+mod functions;
+mod service;
 
 use std::{
-    ffi::OsString,
     fs,
-    net::{Ipv4Addr, TcpListener, TcpStream},
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::mpsc,
+    process::Command,
     time::{Duration, Instant},
 };
 
+pub(crate) use self::functions::Build;
+use self::{
+    emulator::Emulator,
+    service::{Service, free_port},
+};
 use crate::{
     process::{self, Finished},
     python::Environment,
-    workspace::{self, command},
+    report::{Tally, Verdict},
+    tests_run, workspace,
 };
 
 const STACK: &str = "minigate-local";
 /// A bot that does not exist.
 const TOKEN: &str = "1000000000:DEPLOYMENT-TEST-TOKEN-OF-NO-REAL-BOT";
 const NEXT_TOKEN: &str = "1000000000:NEXT-DEPLOYMENT-TEST-TOKEN-OF-NO-REAL-BOT";
+/// The secret of another bot that does not exist. Its name is as the roles permit it.
+const OTHER_BOT: &str = "minigate-local/other-bot";
+const OTHER_TOKEN: &str = "2000000000:OTHER-DEPLOYMENT-TEST-TOKEN-OF-NO-REAL-BOT";
 /// Time for a build from nothing on a slow machine, and for tests with their build.
 const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
 /// Time for any other step.
 const STEP_LIMIT: Duration = Duration::from_secs(5 * 60);
-/// Time for the emulator to listen, and to end.
-const EMULATOR_LIMIT: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(100);
-const REGION: &str = "eu-central-1";
+/// Time for all mutants of all roles.
+const MUTANTS_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// Limits that the tests, which all come from one address, do not reach.
 const WIDE: &str = "LoginsPerSecond=5000 LoginBurst=5000";
 /// Limits that a user at a time does not reach, and sixteen do.
 const NARROW: &str = "LoginsPerSecond=20 LoginBurst=20 MachineRequestsPerDay=200";
 
-/// Runs the whole test; whether everything is as it should be.
-pub(crate) fn run() -> Result<bool, String> {
-    let mut steps = Steps { started: Instant::now() };
-    let sam = Environment::ready("sam")?;
-    let emulator = Environment::ready("emulator")?;
-    steps.done("environments", "");
-
-    let directory = workspace::target_directory()?.join("deploy-test");
-    build(&emulator, &directory)?;
-    steps.done("binaries", "the profile `deployment-test`, for this machine");
-
-    let aws = Emulator::start(&emulator, &directory)?;
-    steps.done("emulator", &aws.endpoint_url);
-
-    let test = Test { sam, emulator, directory, aws };
-    succeed(&mut test.deploy(WIDE), STEP_LIMIT)?;
-    steps.done("sam deploy", "");
-    let base_url = test.stack("complete-api", &[])?;
-    let said = test.stack("put-bot", &[TOKEN])?;
-    steps.done("the rest of the API, the bot's token", &said);
-    let said = test.stack("smoke", &[TOKEN])?;
-    steps.done("one user's way", &said);
-    let api_key = test.stack("api-key", &[])?;
-    let said = test.black_box(&base_url, &api_key)?;
-    steps.done("black-box tests", &said);
-    let said = test.stack("rotate", &[TOKEN, NEXT_TOKEN])?;
-    steps.done("rotation of the bot's token", &said);
-    let said = test.stack("permissions", &[TOKEN])?;
-    steps.done("permissions", &said);
-    let said = test.stack("alarm", &[])?;
-    steps.done("an alarm", &said);
-    let again = succeed(&mut test.deploy(WIDE), STEP_LIMIT)?;
-    if !again.all().any(|line| line.contains("No changes to deploy")) {
-        return Err("the second sam deploy of the same changed something".to_owned());
+/// `cargo xtask deploy-test`; whether everything is as it should be.
+pub(crate) fn run(build: Build) -> Result<bool, String> {
+    let parts = every_part(build)?;
+    for failure in &parts.failures {
+        println!("\n{failure}");
     }
-    steps.done("sam deploy again", "nothing changes");
-    let deploy = test.deploy(&format!("{NARROW} LogLevel=warn"));
-    let mut arguments = vec![TOKEN.to_owned(), deploy.get_program().to_string_lossy().into_owned()];
-    arguments.extend(deploy.get_args().map(|argument| argument.to_string_lossy().into_owned()));
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let said = test.stack("upgrade", &arguments)?;
-    steps.done("sam deploy of other parameters", &said);
-    let said = test.stack("throttled", &[TOKEN])?;
-    steps.done("throttling", &said);
-    let said = test.stack("machine", &[TOKEN])?;
-    steps.done("a machine client", &said);
+    let Tally { passed, failed, .. } = parts.tally;
+    println!("\n{passed} passed, {failed} failed");
+    Ok(failed == 0)
+}
+
+/// `cargo xtask iam-mutants`: shows that every statement of the functions' roles is needed, and
+/// writes what it is needed for to docs/iam-mutants.md.
+pub(crate) fn iam_mutants() -> Result<bool, String> {
+    let mut parts = Parts::new();
+    let test = Test::start(Build::Development, &mut parts)?;
+    let parameters = format!("{WIDE} MoreBotSecrets={OTHER_BOT}");
+    test.deploy_first(&parameters, &mut parts)?;
+    test.stack("create-bot", &[OTHER_BOT, OTHER_TOKEN])?;
+    let report = workspace::root().join("docs/iam-mutants.md");
+    let deploy = test.deploy(&format!("{parameters} InitDataOneTimeUse=true"));
+    let program = deploy.get_program().to_string_lossy().into_owned();
+    let arguments = deploy.get_args().map(|argument| argument.to_string_lossy().into_owned());
+    let script = workspace::root().join("infrastructure/emulator/iam_mutants.py");
+    let mut command = test.aws.client(test.emulator.program("python"), &test.directory);
+    command.arg(script).args([STACK, TOKEN, OTHER_TOKEN]).arg(report).arg(program).args(arguments);
+    let said = succeed(&mut command, MUTANTS_LIMIT)?;
+    parts.add("mutants", Ok(said.out().last().unwrap_or_default().to_owned()));
     test.aws.stop()?;
-    steps.done("stopped", "");
     Ok(true)
 }
 
-/// Says what is done, and how long it took since the start.
-struct Steps {
+/// A step of `verify`: each part counts, and so does each of the black-box tests.
+pub(crate) fn verify() -> Result<Verdict, String> {
+    let parts = every_part(Build::Development)?;
+    let verdict = match parts.failures.as_slice() {
+        [] => Verdict::passed().with_note(format!("{} parts", parts.passed)),
+        [only] => Verdict::failed(only),
+        several => {
+            Verdict::failed(&format!("{} parts failed\n{}", several.len(), several.join("\n")))
+        }
+    };
+    Ok(Verdict { tests: Some(parts.tally), ..verdict })
+}
+
+fn every_part(build: Build) -> Result<Parts, String> {
+    let mut parts = Parts::new();
+    let test = Test::start(build, &mut parts)?;
+    let base_url = test.deploy_first(WIDE, &mut parts)?;
+
+    parts.add("one user's way", test.stack("smoke", &[TOKEN]));
+    parts.add("the smoke test of the delivery", test.smoke(&base_url));
+    match test.stack("api-key", &[]) {
+        Ok(api_key) => test.black_box(&base_url, &api_key, &mut parts),
+        Err(error) => parts.add("the API key", Err(error)),
+    }
+    if Test::has_node() {
+        parts.add("a Node function behind the authorizer", test.node_behind_authorizer());
+    } else {
+        println!("                without a Node function behind the authorizer: there is no Node");
+    }
+    parts.add("rotation of the bot's token", test.stack("rotate", &[TOKEN, NEXT_TOKEN]));
+    parts.add("permissions are enforced", test.stack("permission", &[TOKEN]));
+    parts.add("an alarm", test.stack("alarm", &[]));
+    parts.add("cargo lambda watch", test.watch());
+    parts.add("sam deploy again", test.deploy_again());
+    parts.add("sam deploy of other parameters", test.upgrade());
+    parts.add("throttling", test.stack("throttled", &[TOKEN]));
+    parts.add("a machine client", test.stack("machine", &[TOKEN]));
+    parts.add("the emulator ends", test.aws.stop().map(|()| String::new()));
+    Ok(parts)
+}
+
+/// What has been shown so far.
+struct Parts {
     started: Instant,
+    passed: u64,
+    tally: Tally,
+    failures: Vec<String>,
 }
 
-impl Steps {
-    fn done(&mut self, what: &str, remark: &str) {
+impl Parts {
+    fn new() -> Self {
+        let (started, tally) = (Instant::now(), Tally::default());
+        Self { started, passed: 0, tally, failures: Vec::new() }
+    }
+
+    /// Says what came of a part, with a remark or the reason, and how long it all took so far.
+    fn add(&mut self, what: &str, outcome: Result<String, String>) {
+        let (said, remark) = match &outcome {
+            Ok(remark) => ("", remark.as_str()),
+            Err(reason) => ("FAILED ", reason.lines().next().unwrap_or_default()),
+        };
         let colon = if remark.is_empty() { "" } else { ": " };
-        println!("{:>6.1} s  {what}{colon}{remark}", self.started.elapsed().as_secs_f64());
+        let seconds = self.started.elapsed().as_secs_f64();
+        println!("      {seconds:>6.1} s  {said}{what}{colon}{remark}");
+        match outcome {
+            Ok(_) => (self.passed, self.tally.passed) = (self.passed + 1, self.tally.passed + 1),
+            Err(reason) => {
+                self.tally.failed += 1;
+                self.failures.push(format!("{what}: {reason}"));
+            }
+        }
     }
-}
 
-/// Every function, where the copy of the template looks for it: `target/lambda` of the repository
-/// holds what an engineer is about to deploy.
-fn build(tools: &Environment, directory: &Path) -> Result<(), String> {
-    let functions = functions()?;
-    let known = path();
-    let path = std::iter::once(tools.bin().to_owned()).chain(std::env::split_paths(&known));
-    let path = std::env::join_paths(path).map_err(|error| error.to_string())?;
-    let mut cargo = workspace::cargo("lambda build --profile deployment-test --compiler cargo");
-    cargo.env("PATH", path).arg("--lambda-dir").arg(directory.join("target/lambda"));
-    for function in functions {
-        cargo.args(["--package", &function]);
+    /// The same for a part that everything after it needs.
+    fn need(&mut self, what: &str, outcome: Result<String, String>) -> Result<(), String> {
+        if let Err(reason) = &outcome {
+            return Err(format!("{what}: {reason}"));
+        }
+        self.add(what, outcome);
+        Ok(())
     }
-    succeed(&mut cargo, BUILD_LIMIT)?;
-    for file in ["template.yaml", "samconfig.toml"] {
-        fs::copy(workspace::root().join(file), directory.join(file))
-            .map_err(|error| format!("{file} cannot be copied: {error}"))?;
-    }
-    Ok(())
-}
-
-#[expect(clippy::disallowed_methods, reason = "cargo looks for its subcommands there")]
-fn path() -> OsString {
-    std::env::var_os("PATH").unwrap_or_default()
-}
-
-/// The packages in `functions`.
-fn functions() -> Result<Vec<String>, String> {
-    let folder = workspace::root().join("functions");
-    let entries = fs::read_dir(&folder).map_err(|error| error.to_string())?;
-    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    names.collect::<std::io::Result<_>>().map_err(|error| error.to_string())
 }
 
 /// Runs the command; what it said is the error if it fails.
@@ -141,9 +169,11 @@ fn succeed(command: &mut Command, limit: Duration) -> Result<Finished, String> {
     if finished.is_success {
         return Ok(finished);
     }
-    let lines: Vec<&str> = finished.all().collect();
-    let program = command.get_program().to_string_lossy();
-    Err(format!("{program} failed:\n{}", lines[lines.len().saturating_sub(60)..].join("\n")))
+    let lines: Vec<&str> = finished.all().filter(|line| !line.trim().is_empty()).collect();
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let (program, last) = (program.to_string_lossy(), lines.last().unwrap_or(&"no word"));
+    let tail = lines[lines.len().saturating_sub(60)..].join("\n");
+    Err(format!("{program} failed: {last}\n{tail}"))
 }
 
 struct Test {
@@ -154,6 +184,28 @@ struct Test {
 }
 
 impl Test {
+    /// Builds, starts the emulator.
+    fn start(build: Build, parts: &mut Parts) -> Result<Self, String> {
+        let sam = Environment::ready("sam")?;
+        let emulator = Environment::ready("emulator")?;
+        let directory = workspace::target_directory()?.join("deploy-test");
+        let prepared = functions::prepare(build, &emulator, &directory);
+        parts.need("binaries", prepared.map(|()| format!("{build:?}, for this machine")))?;
+        let aws = Emulator::start(&emulator, &directory)?;
+        parts.need("the emulator starts", Ok(aws.endpoint_url.clone()))?;
+        Ok(Self { sam, emulator, directory, aws })
+    }
+
+    /// The first deployment, up to where it can be used; where the API is.
+    fn deploy_first(&self, parameters: &str, parts: &mut Parts) -> Result<String, String> {
+        let deployed = succeed(&mut self.deploy(parameters), STEP_LIMIT);
+        parts.need("sam deploy", deployed.map(|_| String::new()))?;
+        let base_url = self.stack("complete-api", &[])?;
+        let put = self.stack("put-bot", &[TOKEN]);
+        parts.need("the rest of the API, the bot's token", put)?;
+        Ok(base_url)
+    }
+
     /// `sam deploy` of the environment `local`, with these parameters on top.
     fn deploy(&self, parameters: &str) -> Command {
         let mut command = self.aws.client(self.sam.program("sam"), &self.directory);
@@ -177,17 +229,33 @@ impl Test {
 
     /// A command of `infrastructure/emulator/stack.py`; the last line that it says.
     fn stack(&self, what: &str, arguments: &[&str]) -> Result<String, String> {
+        Ok(self.stack_lines(what, arguments)?.pop().unwrap_or_default())
+    }
+
+    /// The same, with all lines.
+    fn stack_lines(&self, what: &str, arguments: &[&str]) -> Result<Vec<String>, String> {
         let script = workspace::root().join("infrastructure/emulator/stack.py");
         let mut command = self.aws.client(self.emulator.program("python"), &self.directory);
         command.arg(script).args([what, STACK]).args(arguments);
         let finished = succeed(&mut command, STEP_LIMIT)?;
+        Ok(finished.out().map(str::to_owned).collect())
+    }
+
+    /// What `.github/workflows/deploy.yml` asks of a deployment.
+    fn smoke(&self, base_url: &str) -> Result<String, String> {
+        let script = workspace::root().join("infrastructure/smoke.py");
+        let mut command = self.aws.client(self.emulator.program("python"), &self.directory);
+        let finished = succeed(command.arg(script).arg(base_url), STEP_LIMIT)?;
         Ok(finished.out().last().unwrap_or_default().to_owned())
     }
 
-    /// The black-box tests against the deployed API.
-    fn black_box(&self, base_url: &str, api_key: &str) -> Result<String, String> {
-        let mut cargo = workspace::cargo("test --quiet --package minigate-tests --");
-        for (test, _) in NOT_PASSED {
+    /// The black-box tests against the deployed API: one test each.
+    fn black_box(&self, base_url: &str, api_key: &str, parts: &mut Parts) {
+        // The features of the whole workspace, so that `verify` has built them already.
+        let mut cargo =
+            workspace::cargo("test --quiet --workspace --all-features --test black_box --");
+        for (test, reason) in NOT_PASSED {
+            println!("                without {test}: {reason}");
             cargo.args(["--skip", test]);
         }
         cargo
@@ -196,15 +264,61 @@ impl Test {
             .env("MINIGATE_API_KEY", api_key)
             .env("MINIGATE_ADMIN_USER_ID", "42")
             .env("RUST_BACKTRACE", "0");
-        let finished = succeed(&mut cargo, BUILD_LIMIT)?;
-        // The library and its documentation have no tests of their own.
-        let result = finished.out().find(|line| {
-            line.starts_with("test result") && !line.starts_with("test result: ok. 0 passed")
-        });
-        for (test, reason) in NOT_PASSED {
-            println!("          without {test}: {reason}");
+        const WHAT: &str = "black-box tests";
+        let finished = match process::run_within(&mut cargo, BUILD_LIMIT) {
+            Ok(finished) => finished,
+            Err(error) => return parts.add(WHAT, Err(error)),
+        };
+        let tests = tests_run::count(finished.out());
+        let outcome = match (finished.is_success, tests.passed) {
+            (true, 0) => Err("no test was run".to_owned()),
+            (true, passed) => Ok(format!("{passed} passed")),
+            (false, _) => {
+                Err(format!("{} failed\n{}", tests.failed, tests_run::failures(finished.out())))
+            }
+        };
+        parts.add(WHAT, outcome);
+        parts.tally.passed += tests.passed;
+        parts.tally.failed += tests.failed;
+    }
+
+    fn deploy_again(&self) -> Result<String, String> {
+        let again = succeed(&mut self.deploy(WIDE), STEP_LIMIT)?;
+        if again.all().any(|line| line.contains("No changes to deploy")) {
+            Ok("nothing changes".to_owned())
+        } else {
+            Err("the second sam deploy of the same changed something".to_owned())
         }
-        Ok(result.unwrap_or_default().to_owned())
+    }
+
+    fn upgrade(&self) -> Result<String, String> {
+        let deploy = self.deploy(&format!("{NARROW} LogLevel=warn"));
+        let program = deploy.get_program().to_string_lossy().into_owned();
+        let arguments = deploy.get_args().map(|argument| argument.to_string_lossy().into_owned());
+        let all: Vec<String> = [TOKEN.to_owned(), program].into_iter().chain(arguments).collect();
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        self.stack("upgrade", &all)
+    }
+
+    /// `cargo lambda watch` serves one function with the environment of the deployed one, which is
+    /// called once.
+    fn watch(&self) -> Result<String, String> {
+        let variables = self.stack_lines("environment", &["Keys"])?;
+        let file = self.directory.join("watch.env");
+        fs::write(&file, variables.join("\n")).map_err(|error| error.to_string())?;
+        let port = free_port()?;
+        let mut cargo = self.aws.client("cargo".into(), workspace::root());
+        cargo
+            .args(["lambda", "watch", "--ignore-changes", "--package", "keys", "--bin", "keys"])
+            .args(["--invoke-address", "127.0.0.1", "--invoke-port", &port.to_string()])
+            .arg("--env-file")
+            .arg(file)
+            .env("PATH", functions::path_with(&self.emulator)?);
+        let mut service = Service::start("watch", &mut cargo, &self.directory)?;
+        service.listens_on(port)?;
+        let said = self.stack("same-keys", &[&format!("http://127.0.0.1:{port}")])?;
+        service.stop()?;
+        Ok(said)
     }
 }
 
@@ -231,122 +345,3 @@ const NOT_PASSED: &[(&str, &str)] = &[
         "the emulator takes `/v1/sessions/%20` for `/v1/sessions/`",
     ),
 ];
-
-/// The emulator, ministack, with permissions enforced.
-struct Emulator {
-    endpoint_url: String,
-    child: Child,
-}
-
-impl Emulator {
-    fn start(environment: &Environment, directory: &Path) -> Result<Self, String> {
-        let home = directory.join("emulator");
-        if home.exists() {
-            fs::remove_dir_all(&home).map_err(|error| error.to_string())?;
-        }
-        fs::create_dir_all(&home).map_err(|error| error.to_string())?;
-        let log =
-            fs::File::create(directory.join("emulator.txt")).map_err(|error| error.to_string())?;
-        let errors = log.try_clone().map_err(|error| error.to_string())?;
-        let port = free_port()?;
-        let endpoint_url = format!("http://127.0.0.1:{port}");
-        let child = Command::new(environment.program("ministack"))
-            .current_dir(&home)
-            // Its functions inherit its environment.
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("HOME", &home)
-            .env("TMPDIR", &home)
-            .env("S3_DATA_DIR", home.join("s3"))
-            .env("STATE_DIR", home.join("state"))
-            .env("GATEWAY_PORT", port.to_string())
-            .env("BIND_HOST", "127.0.0.1")
-            .env("MINISTACK_REGION", REGION)
-            // Functions get the credentials of their roles, and only what those permit.
-            .env("AUTH", "true")
-            .env("AWS_ENDPOINT_URL", &endpoint_url)
-            // These would listen on fixed ports of every address.
-            .env("IOT_MTLS_ENABLED", "false")
-            .env("SFTP_ENABLED", "false")
-            .env("DOCKER_HOST", format!("unix://{}", home.join("no-docker").display()))
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(errors)
-            // With its functions in a group of their own, so that none is left behind.
-            .process_group(0)
-            .spawn()
-            .map_err(|error| format!("the emulator cannot be started: {error}"))?;
-        let mut emulator = Self { endpoint_url, child };
-        let listens = |emulator: &mut Self| {
-            if let Ok(Some(status)) = emulator.child.try_wait() {
-                return Some(Err(format!("the emulator ended with {status}; see emulator.txt")));
-            }
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok().map(|_| Ok(()))
-        };
-        emulator
-            .poll(listens)
-            .unwrap_or_else(|| Err("the emulator does not listen; see emulator.txt".to_owned()))?;
-        Ok(emulator)
-    }
-
-    /// A command that finds the emulator, and nothing else of AWS.
-    fn client(&self, program: PathBuf, directory: &Path) -> Command {
-        let mut command = command(program);
-        command
-            .current_dir(directory)
-            .env("AWS_ENDPOINT_URL", &self.endpoint_url)
-            .env("AWS_REGION", REGION)
-            .env("AWS_DEFAULT_REGION", REGION)
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_CONFIG_FILE", directory.join("no-config"))
-            .env("AWS_SHARED_CREDENTIALS_FILE", directory.join("no-credentials"))
-            .env("SAM_CLI_TELEMETRY", "0")
-            .env("NO_PROXY", "127.0.0.1")
-            .env_remove("AWS_PROFILE")
-            .env_remove("AWS_SESSION_TOKEN");
-        command
-    }
-
-    /// Ends the emulator and its functions.
-    fn stop(mut self) -> Result<(), String> {
-        self.signal("TERM");
-        let ended = self.poll(|emulator| emulator.child.try_wait().ok().flatten());
-        ended.map(drop).ok_or_else(|| "the emulator does not end by itself".to_owned())
-    }
-
-    /// Sends a signal to the group of processes that the emulator leads.
-    fn signal(&self, name: &str) {
-        let group = format!("-{}", self.child.id());
-        let mut kill = Command::new("kill");
-        // It fails where nobody is left, which is fine.
-        let _ = kill.args(["-s", name, "--", &group]).stderr(Stdio::null()).status();
-    }
-
-    fn poll<T>(&mut self, mut ask: impl FnMut(&mut Self) -> Option<T>) -> Option<T> {
-        let deadline = Instant::now() + EMULATOR_LIMIT;
-        // Nobody ever sends: this waits.
-        let (_sender, wait) = mpsc::channel::<()>();
-        while Instant::now() < deadline {
-            if let Some(answer) = ask(self) {
-                return Some(answer);
-            }
-            let _ = wait.recv_timeout(POLL);
-        }
-        None
-    }
-}
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        self.signal("KILL");
-        let _ = self.child.wait();
-    }
-}
-
-fn free_port() -> Result<u16, String> {
-    let listener =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
-    listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
-}

@@ -8,17 +8,19 @@ mod audit;
 mod bench;
 mod deploy_test;
 mod licence;
+mod linters;
 mod openapi;
 mod process;
 mod python;
 mod report;
-mod template;
 mod tests_run;
 mod vectors;
 mod verify;
 mod workspace;
 
 use std::process::ExitCode;
+
+use deploy_test::Build;
 
 const USAGE: &str = "\
 cargo xtask <COMMAND>
@@ -27,8 +29,10 @@ Commands:
   verify [--no-skips]      run everything that CI runs; `cargo verify` is short for it
                              --no-skips   a skipped step is a failure, for CI that has it all
   openapi                  write the API reference to docs/openapi.json
-  template                 run the linters over template.yaml
-  deploy-test              deploy template.yaml to an emulator of AWS and use it
+  lint                     run the linters over the templates and the workflows
+  deploy-test [--release]  deploy template.yaml to an emulator of AWS and use it
+                             --release    with the binaries of a release, which take minutes
+  iam-mutants              show that each permission is needed, and write docs/iam-mutants.md
   bench init-data [ARG]..  run the benchmarks of the init-data crate; arguments go to cargo bench
   bench limiter [ARG]..    those of the limiter, beside rate-limiter-flexible where Node.js is
                              installed and `npm ci` was run in tests/peers
@@ -44,8 +48,10 @@ fn main() -> ExitCode {
         ["verify"] => verify::run(verify::Skips::Allowed),
         ["verify", "--no-skips"] => verify::run(verify::Skips::Fail),
         ["openapi"] => openapi::write(),
-        ["template"] => template::lint(),
-        ["deploy-test"] => deploy_test::run(),
+        ["lint"] => linters::run(),
+        ["deploy-test"] => deploy_test::run(Build::Development),
+        ["deploy-test", "--release"] => deploy_test::run(Build::Release),
+        ["iam-mutants"] => deploy_test::iam_mutants(),
         ["bench", "init-data", rest @ ..] => bench::run("minigate-init-data", rest),
         ["bench", "limiter", rest @ ..] => bench::run("minigate-limiter", rest),
         ["help" | "-h" | "--help"] => {

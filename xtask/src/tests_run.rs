@@ -41,7 +41,7 @@ pub(crate) fn verify(context: &Context, step: &str, kind: &str) -> Result<Verdic
 }
 
 /// Adds up lines such as `test result: ok. 7 passed; 0 failed; 1 ignored; 0 measured; …`.
-fn count<'a>(lines: impl Iterator<Item = &'a str>) -> Tally {
+pub(crate) fn count<'a>(lines: impl Iterator<Item = &'a str>) -> Tally {
     let mut tally = Tally::default();
     for line in lines.filter_map(|line| line.strip_prefix("test result: ")) {
         let (_, counts) = line.split_once(". ").unwrap_or_default();
@@ -60,7 +60,7 @@ fn count<'a>(lines: impl Iterator<Item = &'a str>) -> Tally {
 }
 
 /// What the test programs say about their failed tests: from a line `failures:` to the result.
-fn failures<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn failures<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     let mut is_in_failures = false;
     let mut shown = Vec::new();
     for line in lines {

@@ -14,8 +14,9 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    advisories, audit, openapi,
+    advisories, audit, deploy_test, linters, openapi,
     process::{self, Finished},
+    python,
     report::{Outcome, Report, Verdict},
     tests_run, vectors,
     workspace::{self, cargo, text},
@@ -34,13 +35,22 @@ pub(crate) enum Skips {
 type Step = fn(&mut Context) -> Result<Verdict, String>;
 
 /// The quick ones come first.
-const STEPS: [(&str, &str, Step); 11] = [
+const STEPS: [(&str, &str, Step); 15] = [
     ("set-up", "rustfmt, clippy and the sources of all dependencies", set_up),
     ("format", "cargo fmt --check", format),
     ("dependencies", "licences, sources and banned crates", |_| audit::verify()),
     ("advisories", "known vulnerabilities, from the RustSec database", |context| {
         advisories::verify(context)
     }),
+    ("python", "SAM, linters and the emulator, from PyPI", |context| {
+        let verdict = python::verify()?;
+        context.has_python = true;
+        Ok(verdict)
+    }),
+    ("templates", "cfn-lint, sam validate, checkov", |context| {
+        context.with_python(linters::templates)
+    }),
+    ("workflows", "actionlint", |context| context.with_python(linters::workflows)),
     ("clippy", "cargo clippy, warnings denied", clippy),
     ("rustdoc", "cargo doc, warnings denied", rustdoc),
     ("build", "libraries, programs, tests and benchmarks", build),
@@ -54,12 +64,19 @@ const STEPS: [(&str, &str, Step); 11] = [
     ("api reference", "docs/openapi.json is what the routes generate", |context| {
         openapi::verify(context)
     }),
+    ("deployment", "sam deploy to an emulator of AWS, and what holds there", |context| {
+        if !context.is_built {
+            return Err("not run, because the build failed".to_owned());
+        }
+        context.with_python(deploy_test::verify)
+    }),
 ];
 
 /// What the steps share.
 pub(crate) struct Context {
     logs: PathBuf,
     pub(crate) is_built: bool,
+    has_python: bool,
     programs: HashMap<String, PathBuf>,
 }
 
@@ -68,7 +85,8 @@ pub(crate) fn run(skips: Skips) -> Result<bool, String> {
     let logs = workspace::target_directory()?.join("verify");
     std::fs::create_dir_all(&logs)
         .map_err(|error| format!("{} cannot be made: {error}", logs.display()))?;
-    let mut context = Context { logs, is_built: false, programs: HashMap::new() };
+    let mut context =
+        Context { logs, is_built: false, has_python: false, programs: HashMap::new() };
     let mut report = Report::default();
     for (number, (name, description, step)) in STEPS.into_iter().enumerate() {
         println!("[{:>2}/{}] {name}: {description}", number + 1, STEPS.len());
@@ -95,6 +113,14 @@ impl Context {
     pub(crate) fn program(&self, name: &str) -> Result<&Path, String> {
         let program = self.programs.get(name).map(PathBuf::as_path);
         program.ok_or_else(|| format!("the build step has built no program `{name}`"))
+    }
+
+    /// Runs a step that needs the programs of the step `python`.
+    fn with_python(&self, step: fn() -> Result<Verdict, String>) -> Result<Verdict, String> {
+        if !self.has_python {
+            return Err("not run, because the step `python` failed".to_owned());
+        }
+        step()
     }
 
     /// Keeps the output of a step in a file; returns a remark about where.
@@ -180,7 +206,7 @@ fn build(context: &mut Context) -> Result<Verdict, String> {
 }
 
 /// The name and the path of the program that a message of cargo is about.
-fn built_program(message: &str) -> Option<(String, PathBuf)> {
+pub(crate) fn built_program(message: &str) -> Option<(String, PathBuf)> {
     let message: Value = serde_json::from_str(message).ok()?;
     let executable = message["executable"].as_str()?;
     let target = &message["target"];

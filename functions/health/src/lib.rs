@@ -50,7 +50,7 @@ async fn detailed_health(
 ) -> Result<Json<DetailedHealthOut>, Problem> {
     let mut checks = vec![check_store(&platform).await];
     let mut secrets = platform.bots.check().await;
-    secrets.push(platform.signing.check().await);
+    secrets.extend(platform.signing.check().await);
     checks.extend(secrets.into_iter().map(CheckOut::of_secret));
     Ok(Json(DetailedHealthOut::of(VersionOut::of(&platform), checks)))
 }

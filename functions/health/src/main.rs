@@ -1,4 +1,6 @@
 //! The Lambda function `health`.
+use minigate_platform::Needs;
+
 fn main() -> std::process::ExitCode {
-    minigate_platform::run(health::router())
+    minigate_platform::run(health::router(), Needs::BotsAndSigningKey)
 }

@@ -1,4 +1,6 @@
 //! The Lambda function `profile`.
+use minigate_platform::Needs;
+
 fn main() -> std::process::ExitCode {
-    minigate_platform::run(profile::router())
+    minigate_platform::run(profile::router(), Needs::BotsAndSigningKey)
 }

@@ -1,4 +1,6 @@
 //! The Lambda function `system`.
+use minigate_platform::Needs;
+
 fn main() -> std::process::ExitCode {
-    minigate_platform::run(system::router())
+    minigate_platform::run(system::router(), Needs::BotsAndSigningKey)
 }

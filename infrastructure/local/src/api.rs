@@ -12,7 +12,8 @@ use axum::{
     response::Response,
 };
 use minigate_platform::{
-    Config, ConfigError, Platform, SystemClock, SystemEntropy, aws, extract::ClientAddress, layers,
+    Config, ConfigError, Needs, Platform, SystemClock, SystemEntropy, aws, extract::ClientAddress,
+    layers,
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
@@ -56,7 +57,7 @@ impl Api {
         aws_endpoint_url: &str,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ApiError> {
-        let config = Config::from_variables(variables)?;
+        let config = Config::from_variables(variables, Needs::BotsAndSigningKey)?;
         let aws = aws::configuration_of_emulator(aws_endpoint_url).await;
         let platform = Platform::new(config, &aws, Arc::new(SystemClock), Arc::new(SystemEntropy));
         platform.warm().await;
@@ -86,7 +87,7 @@ impl Api {
         if tokio::time::timeout(GRACE, &mut self.task).await.is_err() {
             self.task.abort();
         }
-        self.platform.stop().await;
+        self.platform.stop(GRACE).await;
     }
 }
 

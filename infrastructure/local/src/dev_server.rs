@@ -6,7 +6,7 @@ use std::{
 };
 
 use minigate_embedded_aws::{self as embedded, EmbeddedAws, TemplateError};
-use minigate_platform::{Config, aws};
+use minigate_platform::{Config, Needs, aws};
 
 use crate::{Api, ApiError, development};
 
@@ -83,7 +83,8 @@ impl DevServer {
 /// # Errors
 /// [`DevError`].
 pub async fn start_aws(options: &Options) -> Result<EmbeddedAws, DevError> {
-    let config = Config::from_variables(variables(options)).map_err(ApiError::Config)?;
+    let config = Config::from_variables(variables(options), Needs::BotsAndSigningKey)
+        .map_err(ApiError::Config)?;
     let aws = EmbeddedAws::start(embedded::Options {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, options.aws_port)),
         data_dir: options.data_dir.clone(),

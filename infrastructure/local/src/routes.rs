@@ -1,4 +1,7 @@
 //! Every function's routes in one router, and the API reference made of them.
+//!
+//! The function `authorizer` has no routes: API Gateway asks it, and nobody else does. Its binary runs
+//! in tests and under `cargo lambda watch`.
 
 use minigate_platform::Router;
 use utoipa::{

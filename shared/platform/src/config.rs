@@ -6,8 +6,8 @@
 //! | variable | meaning | default |
 //! |---|---|---|
 //! | `MINIGATE_TABLE_MAIN`, `MINIGATE_TABLE_VOLATILE`, `MINIGATE_TABLE_AUDIT` | names of the DynamoDB tables | required |
-//! | `MINIGATE_BOT_SECRETS` | names or ARNs of the bots' secrets, separated by commas; 1 to 20 | required |
-//! | `MINIGATE_SIGNING_SECRET` | name or ARN of the secret with the key that signs tokens | required |
+//! | `MINIGATE_BOT_SECRETS` | names or ARNs of the bots' secrets, separated by commas; 1 to 20 | required where [`Needs`] says so |
+//! | `MINIGATE_SIGNING_SECRET` | name or ARN of the secret with the key that signs tokens | required where [`Needs`] says so |
 //! | `MINIGATE_ISSUER` | `iss` of the tokens | `minigate` |
 //! | `MINIGATE_ALLOWED_ORIGINS` | origins of the Mini App, separated by commas | none |
 //! | `MINIGATE_ADMINS` | Telegram user ids of the administrators, separated by commas | none |
@@ -19,11 +19,12 @@
 //! | `MINIGATE_ADDRESS_LIMIT_PER_MINUTE` | requests of one address an instance lets through, 1 to 1,000,000 | 600 |
 //! | `MINIGATE_LIMITS` | limits other than those of `limits/rules.rs`, such as `login=10,api=200/30`: units, and the period in seconds if it changes too | none |
 //! | `MINIGATE_LIMITER_MILLISECONDS` | the most time that a call of the limiter may take, 50 to 10,000 | 250 |
+//! | `MINIGATE_EDGE_KEY_SHA256` | the first 32 hexadecimal digits of the SHA-256 of the key that the edge sends; requests without the key are then refused | none: no edge |
 //! | `MINIGATE_REQUEST_SECONDS` | the most time a request may take, 1 to 29 | 10 |
 //! | `MINIGATE_LOG_LEVEL` | `error`, `warn`, `info`, `debug` | `info` |
 //!
 //! Lambda's own `AWS_LAMBDA_FUNCTION_NAME` and `AWS_LAMBDA_FUNCTION_VERSION` are shown by
-//! `GET /health`. The AWS SDK reads its own variables, `AWS_ENDPOINT_URL` among them.
+//! `GET /health`, and `AWS_LAMBDA_RUNTIME_API` is where events come from. The AWS SDK reads its own variables, `AWS_ENDPOINT_URL` among them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,19 +38,41 @@ use minigate_store::Tables;
 use thiserror::Error;
 use tracing::level_filters::LevelFilter;
 
+use crate::layers::EdgeKeyHash;
 use crate::limits::{Changes, PolicySet, Rule};
 
 const PREFIX: &str = "MINIGATE_";
+
+/// Which secrets a function needs. It fetches no others, and its role need not permit any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// The bots' secrets, to verify init data.
+    Bots,
+    /// The key that signs tokens.
+    SigningKey,
+    /// Both, to know a user by whatever credentials they send.
+    BotsAndSigningKey,
+}
+
+impl Needs {
+    const fn bots(self) -> bool {
+        matches!(self, Self::Bots | Self::BotsAndSigningKey)
+    }
+
+    const fn signing_key(self) -> bool {
+        matches!(self, Self::SigningKey | Self::BotsAndSigningKey)
+    }
+}
 
 /// What a deployment sets.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The names of the tables.
     pub tables: Tables,
-    /// The ids of the bots' secrets.
+    /// The ids of the bots' secrets; none where they are not needed.
     pub bot_secrets: Vec<String>,
-    /// The id of the secret with the signing key.
-    pub signing_secret: String,
+    /// The id of the secret with the signing key, where it is needed.
+    pub signing_secret: Option<String>,
     /// The `iss` of the tokens.
     pub issuer: String,
     /// The origins that a browser may call from.
@@ -72,6 +95,8 @@ pub struct Config {
     pub limits: Changes,
     /// The most time that a call of the limiter may take.
     pub limiter_timeout: Duration,
+    /// How the edge in front of the API is known, where there is one.
+    pub edge_key: Option<EdgeKeyHash>,
     /// The most time that a request may take.
     pub request_timeout: Duration,
     /// What is logged.
@@ -80,6 +105,8 @@ pub struct Config {
     pub function_name: String,
     /// The version of the function, as Lambda has it.
     pub function_version: String,
+    /// The address of the Lambda runtime API; empty outside of Lambda.
+    pub runtime_api: String,
 }
 
 /// Everything that is wrong with the environment.
@@ -110,12 +137,12 @@ impl fmt::Display for ConfigError {
 }
 
 impl Config {
-    /// Reads the process's environment.
+    /// Reads the process's environment, for a function that needs these secrets.
     ///
     /// # Errors
     /// [`ConfigError`] with every missing, malformed or unknown variable.
-    pub fn from_environment() -> Result<Self, ConfigError> {
-        Self::from_variables(environment())
+    pub fn from_environment(needs: Needs) -> Result<Self, ConfigError> {
+        Self::from_variables(environment(), needs)
     }
 
     /// Reads these variables; those of others are passed over.
@@ -124,6 +151,7 @@ impl Config {
     /// [`ConfigError`] with every missing, malformed or unknown variable.
     pub fn from_variables(
         variables: impl IntoIterator<Item = (String, String)>,
+        needs: Needs,
     ) -> Result<Self, ConfigError> {
         let mut reader = Reader { variables: variables.into_iter().collect(), faults: Vec::new() };
         let config = Self {
@@ -132,8 +160,9 @@ impl Config {
                 volatile: reader.required("TABLE_VOLATILE", name),
                 audit: reader.required("TABLE_AUDIT", name),
             },
-            bot_secrets: reader.required("BOT_SECRETS", secret_ids),
-            signing_secret: reader.required("SIGNING_SECRET", name),
+            bot_secrets: reader.required_if(needs.bots(), "BOT_SECRETS", secret_ids),
+            signing_secret: reader
+                .required_if(needs.signing_key(), "SIGNING_SECRET", |text| name(text).map(Some)),
             issuer: reader.optional("ISSUER", "minigate", name),
             allowed_origins: reader.optional("ALLOWED_ORIGINS", "", |text| list(text, origin)),
             admins: reader.optional("ADMINS", "", |text| list(text, user_id)),
@@ -158,10 +187,12 @@ impl Config {
             limiter_timeout: reader.optional("LIMITER_MILLISECONDS", "250", |text| {
                 whole_number(text, 50, 10_000).map(Duration::from_millis)
             }),
+            edge_key: reader.optional("EDGE_KEY_SHA256", "", edge_key),
             request_timeout: reader.seconds("REQUEST_SECONDS", "10", 1, 29),
             log_level: reader.optional("LOG_LEVEL", "info", log_level).0,
             function_name: reader.foreign("AWS_LAMBDA_FUNCTION_NAME"),
             function_version: reader.foreign("AWS_LAMBDA_FUNCTION_VERSION"),
+            runtime_api: reader.foreign("AWS_LAMBDA_RUNTIME_API"),
         };
         reader.finish(config)
     }
@@ -187,6 +218,20 @@ impl Reader {
             Some(text) => self.parse(name, &text, parse),
             None => self.fault(name, "is missing".to_owned()),
         }
+    }
+
+    /// Takes no notice of the variable where it is not needed.
+    fn required_if<T: Default>(
+        &mut self,
+        is_needed: bool,
+        name: &str,
+        parse: impl Fn(&str) -> Parsed<T>,
+    ) -> T {
+        if is_needed {
+            return self.required(name, parse);
+        }
+        self.variables.remove(&format!("{PREFIX}{name}"));
+        T::default()
     }
 
     fn optional<T: Default>(
@@ -294,6 +339,14 @@ fn limits(text: &str) -> Parsed<Changes> {
     Ok(changes)
 }
 
+fn edge_key(text: &str) -> Parsed<Option<EdgeKeyHash>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let hash = EdgeKeyHash::from_hex(text);
+    hash.map(Some).ok_or_else(|| "32 lower-case hexadecimal digits".to_owned())
+}
+
 fn switch(text: &str) -> Parsed<bool> {
     text.parse().map_err(|_| "`true` or `false`".to_owned())
 }
@@ -337,7 +390,8 @@ mod tests {
 
     fn read(more: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let variables = GOOD.iter().chain(more);
-        Config::from_variables(variables.map(|(name, value)| (name.to_string(), value.to_string())))
+        let variables = variables.map(|(name, value)| (name.to_string(), value.to_string()));
+        Config::from_variables(variables, Needs::BotsAndSigningKey)
     }
 
     #[test]
@@ -346,6 +400,31 @@ mod tests {
         assert_eq!(config.bot_secrets, ["bots/a", "bots/b"]);
         assert_eq!(config.access_token_lifetime, Duration::from_secs(300));
         assert!(config.allowed_origins.is_empty());
+    }
+
+    #[test]
+    fn only_the_secrets_that_are_needed_have_to_be_named() {
+        let read = |needs, names: &[&str]| {
+            let good = GOOD.iter().filter(|(name, _)| names.iter().any(|end| name.ends_with(end)));
+            let good = good.map(|(name, value)| (name.to_string(), value.to_string()));
+            Config::from_variables(good, needs).map_err(|error| error.to_string())
+        };
+        let tables = ["_MAIN", "_VOLATILE", "_AUDIT"];
+        for (needs, missing) in [
+            (Needs::Bots, vec!["MINIGATE_BOT_SECRETS"]),
+            (Needs::SigningKey, vec!["MINIGATE_SIGNING_SECRET"]),
+            (Needs::BotsAndSigningKey, vec!["MINIGATE_BOT_SECRETS", "MINIGATE_SIGNING_SECRET"]),
+        ] {
+            let error = read(needs, &tables).unwrap_err();
+            for variable in ["MINIGATE_BOT_SECRETS", "MINIGATE_SIGNING_SECRET"] {
+                assert_eq!(error.contains(variable), missing.contains(&variable), "{error}");
+            }
+        }
+        let everything = [&tables[..], &["_SECRETS", "_SECRET"]].concat();
+        let config = read(Needs::SigningKey, &everything).unwrap();
+        assert!(config.bot_secrets.is_empty(), "what is not needed is not taken");
+        assert_eq!(config.signing_secret.as_deref(), Some("signing"));
+        assert_eq!(read(Needs::Bots, &everything).unwrap().signing_secret, None);
     }
 
     #[test]
@@ -359,6 +438,7 @@ mod tests {
                 ("MINIGATE_TABEL_AUDIT", "audit"),
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
+            Needs::BotsAndSigningKey,
         )
         .unwrap_err()
         .to_string();

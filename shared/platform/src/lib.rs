@@ -1,8 +1,8 @@
 //! What makes a router a Lambda function: configuration, AWS clients, secrets, tokens, the layers
 //! around every route, the extractors of every handler, problems, logs and metrics.
 //!
-//! A function is a [`Router`] of routes whose state is a [`Platform`], and [`run`] is its `main`.
-//! The same router runs under Lambda, under `cargo dev` and in tests: [`layers::around`] puts the
+//! A function is a [`Router`] of routes whose state is a [`Platform`], and [`run`] is its `main`; one
+//! whose events are no HTTP requests is an [`events::Events`], and [`run_events`] its `main`. The same router runs under Lambda, under `cargo dev` and in tests: [`layers::around`] puts the
 //! same layers around it everywhere.
 //!
 //! This crate knows HTTP and AWS, and none of the product's routes.
@@ -11,6 +11,8 @@ pub mod auth;
 pub mod aws;
 mod background;
 mod config;
+pub mod events;
+mod extension;
 pub mod extract;
 pub mod layers;
 pub mod limits;
@@ -25,12 +27,12 @@ mod telemetry;
 pub mod tokens;
 
 pub use background::Background;
-pub use config::{Config, ConfigError, environment};
+pub use config::{Config, ConfigError, Needs, environment};
 pub use metrics::{Metric, Metrics};
 pub use minigate_domain::Clock;
 pub use platform::{Parts, Platform};
 pub use problem::{Code, FieldError, Problem, ProblemDocument};
-pub use serve::run;
+pub use serve::{run, run_events};
 pub use system::{SystemClock, SystemEntropy};
 pub use telemetry::{ours as our_logs, start as start_logs};
 

@@ -39,6 +39,8 @@ pub enum Metric {
     LimitUnitsTaken,
     /// Units that the limiter took and that were neither spent nor given back.
     LimitUnitsWasted,
+    /// A function of events failed through no fault of who sent the event.
+    EventFailed,
 }
 
 impl Metric {
@@ -58,6 +60,7 @@ impl Metric {
             Self::LimitCalls => "LimitCalls",
             Self::LimitUnitsTaken => "LimitUnitsTaken",
             Self::LimitUnitsWasted => "LimitUnitsWasted",
+            Self::EventFailed => "EventFailed",
         }
     }
 }

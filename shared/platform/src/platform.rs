@@ -107,9 +107,10 @@ impl Platform {
         let _ = tokio::time::timeout(WARM_TIMEOUT, all).await;
     }
 
-    /// Gives back what is held in advance. To be called before the process ends.
-    pub async fn stop(&self) {
-        self.limits.shutdown().await;
+    /// Gives back what is held in advance, for `limit` at most. To be called before the process
+    /// ends.
+    pub async fn stop(&self, limit: Duration) {
+        self.limits.shutdown(limit).await;
     }
 
     /// The present moment.

@@ -77,6 +77,7 @@ codes! {
     RefreshTokenReused "refresh_token_reused" UNAUTHORIZED "The refresh token was used before; its session has been ended",
     SessionRevoked "session_revoked" UNAUTHORIZED "The session has ended",
     AdminRequired "admin_required" FORBIDDEN "Only administrators may do this",
+    EdgeRequired "edge_required" FORBIDDEN "This API is reached through its own domain only",
     RouteNotFound "route_not_found" NOT_FOUND "There is nothing at this path",
     ProfileNotFound "profile_not_found" NOT_FOUND "This user has no profile yet",
     PolicyNotFound "policy_not_found" NOT_FOUND "There is no such limit",
@@ -295,6 +296,9 @@ impl From<StoreError> for Problem {
 
 impl From<SecretError> for Problem {
     fn from(error: SecretError) -> Self {
+        if matches!(error, SecretError::Undeclared { .. }) {
+            return Self::internal(error);
+        }
         Self::new(Code::SecretsUnavailable).retry_after(Duration::from_secs(1)).caused_by(error)
     }
 }

@@ -1,23 +1,78 @@
 //! The life of a function: start, serve, stop.
 
-use std::{convert::Infallible, process::ExitCode, time::Duration};
+use std::{convert::Infallible, process::ExitCode, sync::Arc, time::Duration};
 
 use axum::{http::Uri, response::Response};
-use lambda_http::{Request, RequestExt, service_fn, tower::ServiceExt};
-use tokio::signal::unix::{SignalKind, signal};
+use lambda_http::{
+    BoxFuture, Error, IntoResponse, LambdaEvent, Request, RequestExt, lambda_runtime::Runtime,
+    service_fn, tower::ServiceExt,
+};
+use serde_json::Value;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
 
-use crate::{Background, Config, Platform, Router, layers, telemetry};
+use crate::{
+    Background, Config, Needs, Platform, Router, events,
+    events::Events,
+    extension::{Extension, TellExtension},
+    layers, telemetry,
+};
 
-/// How long a response waits for work that was started beside it, such as the refresh of a secret.
-/// More would be felt; what is not done by then goes on with the next request.
+/// How long a response waits for work that was started beside it where there is no extension to keep
+/// the process awake. More would be felt; what is not done by then goes on with the next request.
 const SETTLE_LIMIT: Duration = Duration::from_millis(500);
 
-/// The `main` of a function: reads the configuration, fetches the secrets and serves requests from
-/// Lambda until it is told to stop.
+/// How long the end of the process waits for such work. Lambda kills it 500 ms after it has told it.
+const STOP_LIMIT: Duration = Duration::from_millis(400);
+
+/// The `main` of a function with routes: reads the configuration, fetches the secrets that it
+/// needs and serves requests from Lambda until it is told to stop.
 ///
 /// Exits with a failure, after one message that names every fault, if the environment is wrong.
-pub fn run(router: Router) -> ExitCode {
-    let config = match Config::from_environment() {
+pub fn run(router: Router, needs: Needs) -> ExitCode {
+    start(needs, async |platform: Platform, tell: TellExtension| {
+        let routes = layers::around(router, &platform);
+        let settle = Settle::unless(&tell, &platform);
+        let respond = service_fn(move |request: Request| {
+            let (routes, settle) = (routes.clone(), settle.clone());
+            async move {
+                let response = respond(routes, &settle, request).await;
+                Ok::<_, Infallible>(Written(response.into_response().await))
+            }
+        });
+        lambda_http::runtime(respond).layer(tell).run().await
+    })
+}
+
+/// The `main` of a function whose events are no HTTP requests. Otherwise it is [`run`].
+pub fn run_events(events: impl Events, needs: Needs) -> ExitCode {
+    start(needs, async |platform: Platform, tell: TellExtension| {
+        let events = Arc::new(events);
+        let settle = Settle::unless(&tell, &platform);
+        let answer = service_fn(move |event: LambdaEvent<Value>| {
+            let (events, platform, settle) =
+                (Arc::clone(&events), platform.clone(), settle.clone());
+            async move {
+                let LambdaEvent { payload, context } = event;
+                // Boxed for the same reason as in `start`.
+                let answer = Box::pin(events::answer(&*events, &platform, &payload, &context));
+                let answer = answer.await;
+                settle.before_response().await;
+                answer
+            }
+        });
+        Runtime::new(answer).layer(tell).run().await
+    })
+}
+
+/// What all functions have in common; `serve` is where they differ.
+fn start(
+    needs: Needs,
+    serve: impl AsyncFnOnce(Platform, TellExtension) -> Result<(), Error>,
+) -> ExitCode {
+    let config = match Config::from_environment(needs) {
         Ok(config) => config,
         Err(error) => return fail(&error),
     };
@@ -29,35 +84,65 @@ pub fn run(router: Router) -> ExitCode {
     };
     runtime.block_on(async {
         let platform = Platform::from_environment(config).await;
-        platform.warm().await;
+        // Boxed, because the types of the AWS SDK are too deep for the compiler.
+        let registered = Extension::register(&platform.config.runtime_api);
+        let ((), registered) = tokio::join!(Box::pin(platform.warm()), registered);
+        let extension = match registered {
+            Ok(extension) => extension,
+            Err(error) => return fail(&error),
+        };
+        let (tell, responses) = mpsc::unbounded_channel();
+        let tell = TellExtension(extension.is_some().then_some(tell));
+        let background = &platform.background;
+        let keep_awake = async {
+            match extension {
+                Some(extension) => extension.run(responses, background, &*platform.clock).await,
+                None => std::future::pending().await,
+            }
+        };
+        let serving = serve(platform.clone(), tell);
         tokio::select! {
-            served = serve(&platform, router) => match served {
+            served = serving => match served {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => fail(&*error),
             },
+            error = keep_awake => fail(&error),
             () = told_to_stop() => {
-                platform.stop().await;
-                platform.background.settle(SETTLE_LIMIT).await;
+                tokio::join!(platform.stop(STOP_LIMIT), background.settle(STOP_LIMIT));
                 ExitCode::SUCCESS
             }
         }
     })
 }
 
-async fn serve(platform: &Platform, router: Router) -> Result<(), lambda_http::Error> {
-    let routes = layers::around(router, platform);
-    lambda_http::run(service_fn(|request: Request| {
-        let (routes, background) = (routes.clone(), platform.background.clone());
-        async move { Ok::<_, Infallible>(respond(routes, &background, request).await) }
-    }))
-    .await
+/// How responses wait for the work beside them, where no extension does.
+#[derive(Clone)]
+struct Settle(Option<Background>);
+
+impl Settle {
+    fn unless(tell: &TellExtension, platform: &Platform) -> Self {
+        Self(tell.0.is_none().then(|| platform.background.clone()))
+    }
+
+    async fn before_response(&self) {
+        if let Some(background) = &self.0 {
+            background.settle(SETTLE_LIMIT).await;
+        }
+    }
 }
 
-/// Answers a request, once what it left running is done: Lambda freezes the process when it has the
-/// response.
-async fn respond(routes: axum::Router, background: &Background, request: Request) -> Response {
+/// A response with its body written. `lambda_http::runtime` wants one that threads could share.
+struct Written(Response<lambda_http::Body>);
+
+impl IntoResponse for Written {
+    fn into_response(self) -> BoxFuture<'static, Response<lambda_http::Body>> {
+        Box::pin(std::future::ready(self.0))
+    }
+}
+
+async fn respond(routes: axum::Router, settle: &Settle, request: Request) -> Response {
     let response = routes.oneshot(without_stage(request)).await;
-    background.settle(SETTLE_LIMIT).await;
+    settle.before_response().await;
     response.unwrap_or_else(|never| match never {})
 }
 
@@ -112,7 +197,7 @@ mod tests {
         };
         let routes = axum::Router::new().route("/", get(handler));
         let request = Request::new(lambda_http::Body::Empty).with_raw_http_path("/");
-        (respond(routes, &background, request).await, is_done)
+        (respond(routes, &Settle(Some(background)), request).await, is_done)
     }
 
     #[tokio::test(start_paused = true)]

@@ -29,7 +29,11 @@ pub fn start(level: LevelFilter) {
 
 /// Lets through what our crates log at `level`, and what others warn of.
 pub fn ours(level: LevelFilter) -> Targets {
-    Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("minigate", level)
+    Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        // It repeats, as an error, every refusal that a function of events has logged.
+        .with_target("lambda_runtime::layers::panic", LevelFilter::OFF)
+        .with_target("minigate", level)
 }
 
 #[cfg(test)]

@@ -1,43 +1,13 @@
-use std::{
-    path::PathBuf,
-    process::Command,
-    sync::{LazyLock, Mutex},
-};
+use std::path::PathBuf;
 
 use minigate_embedded_aws::EmbeddedAws;
 use minigate_local::{Options, development, start_aws};
 use minigate_platform::{Clock, SystemClock};
-use minigate_testkit::lambda::{Function, rest_event};
+use minigate_testkit::lambda::{self, Function, rest_event};
 use serde_json::Value;
 
-/// The binary of a function. Cargo has most likely built it already; a test cannot be sure.
 pub(crate) fn binary(name: &str) -> PathBuf {
-    static BUILDING: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
-    let _one_at_a_time = BUILDING.lock().unwrap();
-    let mut build = Command::new(env!("CARGO"));
-    // Build scripts watch these. With the test's own values, cargo would build half of the tree
-    // again, and the next cargo without them once more.
-    for name in [
-        "MANIFEST_DIR",
-        "PKG_NAME",
-        "PKG_VERSION_MAJOR",
-        "PKG_VERSION_MINOR",
-        "PKG_VERSION_PATCH",
-        "PKG_VERSION_PRE",
-    ] {
-        build.env_remove(format!("CARGO_{name}"));
-    }
-    let output = build
-        .args(["build", "--quiet", "--package", name, "--bin", name, "--message-format=json"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let messages = String::from_utf8(output.stdout).unwrap();
-    let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut executables =
-        artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from));
-    executables.next_back().unwrap()
+    lambda::binary(name).unwrap()
 }
 
 pub(crate) fn now_unix_seconds() -> u64 {
@@ -100,7 +70,7 @@ async fn sessions_and_profile_share_their_state() {
 }
 
 /// One line a request, with everything an operator asks for and nothing that is nobody's business.
-fn assert_logs(lines: &[String], expected_lines: usize, secrets: &[&str]) {
+pub(crate) fn assert_logs(lines: &[String], expected_lines: usize, secrets: &[&str]) {
     let all = lines.join("\n");
     for secret in secrets {
         assert!(!all.contains(secret), "{secret} is in the log: {all}");
@@ -117,27 +87,112 @@ fn assert_logs(lines: &[String], expected_lines: usize, secrets: &[&str]) {
     }
 }
 
+/// A request to each function that cannot be answered without the secrets.
+fn requests_that_need_secrets() -> [(&'static str, Value); 4] {
+    let init_data = development::init_data(7, now_unix_seconds()).unwrap();
+    let authorization = format!("tma {init_data}");
+    let headers = [("Authorization", authorization.as_str())];
+    let json = [("Content-Type", "application/json")];
+    let items = serde_json::json!({ "items": [{ "init_data": init_data }] }).to_string();
+    [
+        ("sessions", rest_event("POST", "/v1/sessions", &headers, None)),
+        ("profile", rest_event("GET", "/v1/me", &headers, None)),
+        ("verify", rest_event("POST", "/v1/verify", &json, Some(&items))),
+        ("keys", rest_event("GET", "/.well-known/jwks.json", &[], None)),
+    ]
+}
+
+/// Lambda starts a function that crashes anew with each request, which costs and hides the reason.
+async fn answers_503_and_lives(
+    function: &str,
+    event: &Value,
+    variables: &[(String, String)],
+) -> String {
+    let mut running = Function::start(&binary(function), variables).await.unwrap();
+    for _ in 0..2 {
+        let refused = running.invoke(event.clone(), deadline()).await.unwrap();
+        assert_eq!(refused["statusCode"], 503, "{function}: {refused}");
+        assert_eq!(body(&refused)["code"], "secrets_unavailable", "{function}: {refused}");
+        assert_eq!(refused["multiValueHeaders"]["retry-after"][0], "1", "{function}");
+    }
+    let (status, lines) = running.stop().await.unwrap();
+    assert!(status.success(), "{function}: {status}");
+    lines.join("\n")
+}
+
+#[tokio::test]
+async fn a_missing_secret_is_a_503_and_a_metric() {
+    // It has no secrets.
+    let aws = EmbeddedAws::start(minigate_embedded_aws::Options::default()).await.unwrap();
+    for (function, event) in requests_that_need_secrets() {
+        let log = answers_503_and_lives(function, &event, &variables(&aws)).await;
+        assert!(log.contains(r#""SecretUnavailable":1"#), "{function}: {log}");
+        assert!(log.contains("there is no such secret"), "{function}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_not_the_expected_json_is_a_503_and_a_metric() {
+    let aws = EmbeddedAws::start(minigate_embedded_aws::Options::default()).await.unwrap();
+    let shared = minigate_platform::aws::configuration_of_emulator(&aws.endpoint_url()).await;
+    let client = aws_sdk_secretsmanager::Client::new(&shared);
+    let broken = r#"{"token":"7:NOT-THE-WHOLE-OF-IT"}"#;
+    for name in [development::BOT_SECRET, development::SIGNING_SECRET] {
+        client.create_secret().name(name).secret_string(broken).send().await.unwrap();
+    }
+    for (function, event) in requests_that_need_secrets() {
+        let log = answers_503_and_lives(function, &event, &variables(&aws)).await;
+        assert!(log.contains(r#""SecretMalformed":1"#), "{function}: {log}");
+        let named =
+            if function == "keys" { development::SIGNING_SECRET } else { development::BOT_SECRET };
+        assert!(log.contains(named), "{function}: {log}");
+        assert!(!log.contains("NOT-THE-WHOLE-OF-IT"), "{function}: {log}");
+    }
+}
+
+/// Where nobody answers.
+fn nowhere() -> Vec<(String, String)> {
+    let mut nowhere = development::variables();
+    nowhere.extend(
+        [
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "development"),
+            ("AWS_SECRET_ACCESS_KEY", "development"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    nowhere
+}
+
+#[tokio::test]
+async fn a_secrets_manager_that_is_down_is_a_503_and_a_metric() {
+    for (function, event) in requests_that_need_secrets() {
+        let log = answers_503_and_lives(function, &event, &nowhere()).await;
+        assert!(log.contains(r#""SecretUnavailable":1"#), "{function}: {log}");
+    }
+}
+
 #[tokio::test]
 async fn health_needs_no_dependency() {
-    let nowhere: Vec<_> = development::variables()
-        .into_iter()
-        .chain(
-            [
-                ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
-                ("AWS_REGION", "eu-central-1"),
-                ("AWS_ACCESS_KEY_ID", "development"),
-                ("AWS_SECRET_ACCESS_KEY", "development"),
-            ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned())),
-        )
-        .collect();
-    let mut health = Function::start(&binary("health"), &nowhere).await.unwrap();
+    let mut health = Function::start(&binary("health"), &nowhere()).await.unwrap();
     let answer = health.invoke(rest_event("GET", "/health", &[], None), deadline()).await.unwrap();
     assert_eq!(answer["statusCode"], 200);
     assert_eq!(body(&answer)["version"]["function_version"], "7");
     let (_, lines) = health.stop().await.unwrap();
     let metric = lines.iter().any(|line| line.contains(r#""SecretUnavailable":1"#));
     assert!(metric, "no metric tells of the missing secrets: {lines:?}");
+}
+
+#[tokio::test]
+async fn a_function_asks_for_the_secrets_that_it_needs_only() {
+    for (name, needs, needs_not) in
+        [("verify", "BOT_SECRETS", "SIGNING_SECRET"), ("keys", "SIGNING_SECRET", "BOT_SECRETS")]
+    {
+        let (_, lines) = Function::start(&binary(name), &[]).await.unwrap().end().await.unwrap();
+        assert!(lines[0].contains(&format!("MINIGATE_{needs} is missing")), "{lines:?}");
+        assert!(!lines[0].contains(needs_not), "{lines:?}");
+    }
 }
 
 #[tokio::test]

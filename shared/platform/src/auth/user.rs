@@ -1,13 +1,13 @@
 //! The extractors for the user who is asking, and the tokens behind them.
 
-use axum::{extract::FromRequestParts, http::request::Parts};
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, request::Parts},
+};
 use futures_util::future::BoxFuture;
 use minigate_domain::{BotId, SessionId, Tier, UserId};
 
-use super::{
-    credentials::Credentials,
-    init_data::{self, TelegramUser},
-};
+use super::{credentials::Credentials, init_data};
 use crate::{
     Code, Platform, Problem,
     limits::{Charge, RateLimits, Rule},
@@ -39,6 +39,36 @@ pub struct Admin(pub User);
 /// An [`Admin`] whose session has not been revoked.
 #[derive(Clone, Copy, Debug)]
 pub struct LiveAdmin(pub User);
+
+impl User {
+    /// The user whose credentials these headers hold. It counts against no limit.
+    ///
+    /// # Errors
+    /// A problem that names `authorization` if there are none or they are refused, or
+    /// [`Code::SecretsUnavailable`].
+    pub async fn of(platform: &Platform, headers: &HeaderMap) -> Result<Self, Problem> {
+        match Credentials::of(headers)? {
+            Credentials::AccessToken(token) => {
+                let claims = verify_access_token(platform, token).await?;
+                let AccessClaims { user_id, session_id, bot_id, tier, .. } = claims;
+                Ok(Self { id: user_id, bot_id, session_id: Some(session_id), tier })
+            }
+            Credentials::InitData(_) if platform.config.init_data_one_time_use => {
+                Err(Problem::new(Code::InitDataNotAccepted)
+                    .detail("Exchange the init data for a session with POST /v1/sessions."))
+            }
+            Credentials::InitData(init_data) => {
+                let user = init_data::verify(platform, init_data, None).await?;
+                Ok(Self {
+                    id: user.id,
+                    bot_id: user.bot_id,
+                    session_id: None,
+                    tier: Tier::default(),
+                })
+            }
+        }
+    }
+}
 
 impl FromRequestParts<Platform> for User {
     type Rejection = Problem;
@@ -97,26 +127,7 @@ fn authenticate<'a>(
     parts: &'a Parts,
     platform: &'a Platform,
 ) -> BoxFuture<'a, Result<User, Problem>> {
-    Box::pin(verify_credentials(parts, platform))
-}
-
-async fn verify_credentials(parts: &Parts, platform: &Platform) -> Result<User, Problem> {
-    match Credentials::of(&parts.headers)? {
-        Credentials::AccessToken(token) => {
-            let claims = verify_access_token(platform, token).await?;
-            let AccessClaims { user_id, session_id, bot_id, tier, .. } = claims;
-            Ok(User { id: user_id, bot_id, session_id: Some(session_id), tier })
-        }
-        Credentials::InitData(_) if platform.config.init_data_one_time_use => {
-            Err(Problem::new(Code::InitDataNotAccepted)
-                .detail("Exchange the init data for a session with POST /v1/sessions."))
-        }
-        Credentials::InitData(init_data) => {
-            let TelegramUser { id, bot_id, .. } =
-                init_data::verify(platform, init_data, None).await?;
-            Ok(User { id, bot_id, session_id: None, tier: Tier::default() })
-        }
-    }
+    Box::pin(User::of(platform, &parts.headers))
 }
 
 async fn charge(

@@ -12,9 +12,9 @@ use axum::{
 use lambda_http::{RequestExt, request::RequestContext};
 use minigate_domain::Origin;
 
-/// The network address of the client, from API Gateway, or from whoever accepted the connection and
-/// put this among the request's extensions. Never from a header: any client can write
-/// `X-Forwarded-For`.
+/// The network address of the client, from API Gateway, or from whoever knows it better and put this
+/// among the request's extensions: the edge in front of API Gateway, or who accepted the connection.
+/// Never from a header that any client can write, such as `X-Forwarded-For`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientAddress(pub Option<IpAddr>);
 
@@ -26,8 +26,8 @@ impl ClientAddress {
             Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
             _ => None,
         };
-        let from_connection = || extensions.get::<Self>().and_then(|address| address.0);
-        let address = from_gateway.and_then(|text| text.parse().ok()).or_else(from_connection);
+        let from_gateway = || from_gateway.and_then(|text| text.parse().ok());
+        let address = extensions.get::<Self>().and_then(|known| known.0).or_else(from_gateway);
         Self(address.map(|address: IpAddr| address.to_canonical()))
     }
 

@@ -11,6 +11,7 @@ use axum::{
     response::Response,
 };
 use lambda_http::RequestExt;
+use minigate_domain::Timestamp;
 
 use crate::{Code, Platform, Problem};
 
@@ -22,8 +23,18 @@ pub(super) async fn enforce(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let limit = time_left(&request, &platform).min(platform.config.request_timeout);
-    tokio::time::timeout(limit, next.run(request))
+    let deadline = request.lambda_context_ref().map(|context| context.deadline);
+    within(&platform, deadline.unwrap_or_default(), next.run(request)).await
+}
+
+/// The outcome of `work`, or a refusal when it takes longer than a request may.
+pub(crate) async fn within<T>(
+    platform: &Platform,
+    deadline_unix_millis: u64,
+    work: impl Future<Output = T>,
+) -> Result<T, Problem> {
+    let left = time_left(deadline_unix_millis, platform.now());
+    tokio::time::timeout(left.min(platform.config.request_timeout), work)
         .await
         .map_err(|_| Problem::new(Code::DeadlineExceeded).retry_after(Duration::from_secs(1)))
 }
@@ -33,12 +44,10 @@ pub(super) async fn enforce(
 const EARLIEST_UNIX_MILLIS: u64 = 1_000_000_000_000;
 
 /// Lambda's remaining time less the margin; without Lambda, no end of its own.
-fn time_left(request: &Request, platform: &Platform) -> Duration {
-    match request.lambda_context_ref() {
-        Some(context) if context.deadline > EARLIEST_UNIX_MILLIS => {
-            let now = platform.now().unix_millis();
-            Duration::from_millis(context.deadline.saturating_sub(now)).saturating_sub(MARGIN)
-        }
-        _ => Duration::MAX,
+pub(crate) fn time_left(deadline_unix_millis: u64, now: Timestamp) -> Duration {
+    if deadline_unix_millis <= EARLIEST_UNIX_MILLIS {
+        return Duration::MAX;
     }
+    let left = deadline_unix_millis.saturating_sub(now.unix_millis());
+    Duration::from_millis(left).saturating_sub(MARGIN)
 }

@@ -1,8 +1,8 @@
 //! What happens to every request before and after its handler, in one place and one order.
 //!
 //! ```text
-//! request  ─▶ observe ─▶ security headers ─▶ CORS ─▶ panics ─▶ deadline ─▶ body limit ─▶ address limit ─▶ rate limits ─▶ handler
-//! response ◀─ observe ◀─ security headers ◀─ CORS ◀─ panics ◀─ deadline ◀────────────────────────────── rate limits ◀─ handler
+//! request  ─▶ observe ─▶ security headers ─▶ CORS ─▶ panics ─▶ deadline ─▶ body limit ─▶ edge ─▶ address limit ─▶ rate limits ─▶ handler
+//! response ◀─ observe ◀─ security headers ◀─ CORS ◀─ panics ◀─ deadline ◀─────────────────────────────────────── rate limits ◀─ handler
 //! ```
 //!
 //! *Observe* is outermost: it names the request, writes out and logs problems, and writes the
@@ -14,6 +14,7 @@
 mod address_limit;
 mod cors;
 mod deadline;
+mod edge;
 mod headers;
 mod observe;
 mod panics;
@@ -22,7 +23,10 @@ mod rate_limits;
 use axum::{extract::DefaultBodyLimit, middleware};
 
 pub(crate) use address_limit::AddressLimit;
+pub(crate) use deadline::{time_left, within};
+pub use edge::EdgeKeyHash;
 pub use observe::RequestId;
+pub(crate) use observe::{RequestLine, log_causes};
 
 use crate::{Code, Platform, Problem, Router};
 
@@ -38,6 +42,7 @@ pub fn around(router: Router, platform: &Platform) -> axum::Router {
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed))
         .layer(middleware::from_fn_with_state(state(), rate_limits::settle))
         .layer(middleware::from_fn_with_state(state(), address_limit::enforce))
+        .layer(middleware::from_fn_with_state(state(), edge::enforce))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn_with_state(state(), deadline::enforce))
         .layer(panics::layer(platform.metrics.clone()))

@@ -58,23 +58,53 @@ pub(super) async fn observe(
         if let Ok(value) = HeaderValue::from_str(&id.0) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
-        tracing::info!(
-            request_id = id.0,
-            method = method.as_str(),
-            route,
-            status = response.status().as_u16(),
-            code = response.extensions().get::<Problem>().map(|problem| problem.code().as_str()),
-            duration_ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3,
-            cold_start = is_cold,
-            "request"
-        );
+        let line =
+            RequestLine { request_id: &id.0, method: method.as_str(), route: &route, is_cold };
+        let code = response.extensions().get::<Problem>().map(Problem::code);
+        line.write(response.status(), code, started);
         response
     }
     .instrument(span)
     .await
 }
 
-/// Gives a response that is a problem its body, and logs what the client is not told.
+/// The one line that the log has of every request, whatever kind of event it came as.
+pub(crate) struct RequestLine<'a> {
+    pub(crate) request_id: &'a str,
+    pub(crate) method: &'a str,
+    /// A template, never a path.
+    pub(crate) route: &'a str,
+    /// Whether it was the first of its instance.
+    pub(crate) is_cold: bool,
+}
+
+impl RequestLine<'_> {
+    /// Writes it, for a request that began at `started` and came to this.
+    pub(crate) fn write(self, status: StatusCode, code: Option<Code>, started: Instant) {
+        tracing::info!(
+            request_id = self.request_id,
+            method = self.method,
+            route = self.route,
+            status = status.as_u16(),
+            code = code.map(Code::as_str),
+            duration_ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+            cold_start = self.is_cold,
+            "request"
+        );
+    }
+}
+
+/// Logs what a client is not told.
+pub(crate) fn log_causes(problem: &Problem) {
+    let causes = problem.causes();
+    if problem.code() == Code::InternalError {
+        tracing::error!(code = problem.code().as_str(), causes, "failed");
+    } else if let Some(causes) = causes {
+        tracing::warn!(code = problem.code().as_str(), causes, "refused");
+    }
+}
+
+/// Gives a response that is a problem its body, and logs its causes.
 fn with_problem(response: Response, id: &RequestId) -> Response {
     let problem = match response.extensions().get::<Problem>() {
         Some(problem) => problem.clone(),
@@ -84,12 +114,7 @@ fn with_problem(response: Response, id: &RequestId) -> Response {
         None => return response,
     };
     let status = problem.code().status();
-    let causes = problem.causes();
-    if status == StatusCode::INTERNAL_SERVER_ERROR {
-        tracing::error!(code = problem.code().as_str(), causes, "failed");
-    } else if let Some(causes) = causes {
-        tracing::warn!(code = problem.code().as_str(), causes, "refused");
-    }
+    log_causes(&problem);
     let mut headers = response.headers().clone();
     headers.remove(header::CONTENT_LENGTH);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

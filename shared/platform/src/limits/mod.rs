@@ -137,9 +137,10 @@ impl Limits {
         self.0.limiter.reset(limit).await.map_err(unavailable)
     }
 
-    /// Gives leases back, and tells what was counted. To be called before the process ends.
-    pub async fn shutdown(&self) {
-        self.0.limiter.shutdown().await;
+    /// Gives leases back, for `limit` at most, and tells what was counted. To be called before the
+    /// process ends.
+    pub async fn shutdown(&self, limit: Duration) {
+        let _ = tokio::time::timeout(limit, self.0.limiter.shutdown()).await;
         self.report();
     }
 

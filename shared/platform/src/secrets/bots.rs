@@ -79,6 +79,9 @@ impl Bots {
         only: Option<BotId>,
         now_unix_seconds: u64,
     ) -> Result<(InitData, BotId), Problem> {
+        if self.secrets.is_empty() {
+            return Err(SecretError::Undeclared { what: "Needs::Bots" }.into());
+        }
         let known = self.fetch_all().await;
         match self.verify_with(&known, init_data, only, now_unix_seconds) {
             Err(Refusal::MayBeRotated(first)) => {

@@ -55,6 +55,12 @@ pub enum SecretError {
         /// An error code, or what kind of failure it was.
         reason: String,
     },
+    /// A handler asks for what its function has not declared.
+    #[error("the function needs {what}, which its `main` does not declare")]
+    Undeclared {
+        /// The variant of `Needs` that it lacks.
+        what: &'static str,
+    },
     /// It does not have the shape that it must have.
     #[error("the secret {id} must be {expected}")]
     Malformed {
@@ -249,7 +255,9 @@ impl<T: Send + Sync + 'static> Shared<T> {
             }
             Err(error) => {
                 self.metrics.count(match error {
-                    SecretError::Unavailable { .. } => Metric::SecretUnavailable,
+                    SecretError::Unavailable { .. } | SecretError::Undeclared { .. } => {
+                        Metric::SecretUnavailable
+                    }
                     SecretError::Malformed { .. } => Metric::SecretMalformed,
                 });
                 tracing::error!(%error, has_last_good_value = state.value.is_some(), "secret not refreshed");

@@ -31,51 +31,61 @@ fn parse(text: &str) -> Result<SigningKey, &'static str> {
 /// The signing key in its two versions. Clones share them.
 #[derive(Clone)]
 pub struct SigningSecret {
-    secret: CachedSecret<SigningKey>,
+    /// `None` where the function does not need it.
+    secret: Option<CachedSecret<SigningKey>>,
     issuer: Arc<str>,
 }
 
 impl SigningSecret {
     /// The secret that the configuration names. Makes no call.
     pub fn new(config: &Config, source: &SecretsManager, surroundings: &Surroundings) -> Self {
-        let id = &config.signing_secret;
+        let secret = |id| CachedSecret::new(id, parse, source.clone(), surroundings.clone());
         Self {
-            secret: CachedSecret::new(id, parse, source.clone(), surroundings.clone()),
+            secret: config.signing_secret.as_deref().map(secret),
             issuer: config.issuer.as_str().into(),
         }
     }
 
     /// Fetches what is not there yet.
     pub async fn warm(&self) {
-        // A failure has been counted and logged; the first request tries again.
-        let _ = self.secret.get().await;
+        if let Some(secret) = &self.secret {
+            // A failure has been counted and logged; the first request tries again.
+            let _ = secret.get().await;
+        }
     }
 
-    /// Fetches the secret now.
-    pub async fn check(&self) -> SecretHealth {
-        self.secret.check().await
+    /// Fetches the secret now, where the function needs it.
+    pub async fn check(&self) -> Option<SecretHealth> {
+        match &self.secret {
+            Some(secret) => Some(secret.check().await),
+            None => None,
+        }
+    }
+
+    fn secret(&self) -> Result<&CachedSecret<SigningKey>, SecretError> {
+        self.secret.as_ref().ok_or(SecretError::Undeclared { what: "Needs::SigningKey" })
     }
 
     /// The keys.
     ///
     /// # Errors
-    /// [`SecretError`] if there has never been a good value.
+    /// [`SecretError`] if there has never been a good value, or the function does not need it.
     pub async fn keys(&self) -> Result<KeyRing, SecretError> {
-        Ok(KeyRing::new(self.secret.get().await?, Arc::clone(&self.issuer)))
+        Ok(KeyRing::new(self.secret()?.get().await?, Arc::clone(&self.issuer)))
     }
 
     /// The keys as they were at most `max_age` ago, for whoever publishes them: a new key must be
     /// known soon after it begins to sign.
     ///
     /// # Errors
-    /// [`SecretError`] if there has never been a good value.
+    /// [`SecretError`] if there has never been a good value, or the function does not need it.
     pub async fn keys_within(&self, max_age: Duration) -> Result<KeyRing, SecretError> {
-        Ok(KeyRing::new(self.secret.get_within(max_age).await?, Arc::clone(&self.issuer)))
+        Ok(KeyRing::new(self.secret()?.get_within(max_age).await?, Arc::clone(&self.issuer)))
     }
 
     /// Keys fetched after `known`, which does not have the key of a token.
     pub async fn newer_than(&self, known: &KeyRing) -> Option<KeyRing> {
-        let newer = self.secret.newer_than(known.versions()).await?;
+        let newer = self.secret.as_ref()?.newer_than(known.versions()).await?;
         Some(KeyRing::new(newer, Arc::clone(&self.issuer)))
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use aws_sdk_secretsmanager::Client;
 use minigate_embedded_aws::{EmbeddedAws, Options};
 use minigate_init_data::Signer;
-use minigate_platform::{Clock, Config, Platform, aws};
+use minigate_platform::{Clock, Config, Needs, Platform, aws};
 use minigate_testkit::{FakeClock, SeededEntropy, faults::FaultProxy};
 
 pub(crate) const OLD_TOKEN: &str = "7:old-token-of-no-bot";
@@ -22,19 +22,28 @@ pub(crate) struct Bed {
 impl Bed {
     /// With a bot and a signing key in place, and nothing fetched yet.
     pub(crate) async fn start() -> Self {
-        let bed = Self::without_secrets().await;
+        Self::of(Needs::BotsAndSigningKey).await
+    }
+
+    /// The same for a function that needs these of them.
+    pub(crate) async fn of(needs: Needs) -> Self {
+        let bed = Self::empty(needs).await;
         bed.create("bot", &bot(OLD_TOKEN)).await;
         bed.create("signing", &signing_key("first", 1)).await;
         bed
     }
 
     pub(crate) async fn without_secrets() -> Self {
+        Self::empty(Needs::BotsAndSigningKey).await
+    }
+
+    async fn empty(needs: Needs) -> Self {
         let aws = EmbeddedAws::start(Options::default()).await.unwrap();
         let faults = FaultProxy::start(&aws.endpoint_url()).await.unwrap();
         let direct = aws::configuration_of_emulator(&aws.endpoint_url()).await;
         let clock = FakeClock::default();
         Self {
-            platform: platform(&faults.endpoint_url(), &clock).await,
+            platform: platform(&faults.endpoint_url(), &clock, needs).await,
             clock,
             faults,
             secrets: Client::new(&direct),
@@ -44,7 +53,7 @@ impl Bed {
 
     /// A platform whose AWS does not answer, because nothing is there.
     pub(crate) async fn without_server() -> Platform {
-        platform("http://127.0.0.1:9", &FakeClock::default()).await
+        platform("http://127.0.0.1:9", &FakeClock::default(), Needs::BotsAndSigningKey).await
     }
 
     pub(crate) async fn create(&self, name: &str, text: &str) {
@@ -76,7 +85,7 @@ impl Bed {
     }
 }
 
-async fn platform(endpoint_url: &str, clock: &FakeClock) -> Platform {
+async fn platform(endpoint_url: &str, clock: &FakeClock, needs: Needs) -> Platform {
     let variables = [
         ("MINIGATE_TABLE_MAIN", "main"),
         ("MINIGATE_TABLE_VOLATILE", "volatile"),
@@ -88,7 +97,8 @@ async fn platform(endpoint_url: &str, clock: &FakeClock) -> Platform {
     let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let aws = aws::configuration_of_emulator(endpoint_url).await;
     let entropy = Arc::new(SeededEntropy::new(1));
-    Platform::new(Config::from_variables(owned).unwrap(), &aws, Arc::new(clock.clone()), entropy)
+    let config = Config::from_variables(owned, needs).unwrap();
+    Platform::new(config, &aws, Arc::new(clock.clone()), entropy)
 }
 
 pub(crate) fn bot(token: &str) -> String {

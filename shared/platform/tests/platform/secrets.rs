@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use minigate_platform::secrets::SecretError;
+use minigate_platform::{Code, Needs, Problem, secrets::SecretError};
 use minigate_testkit::faults::Fault;
 
 use crate::bed::{Bed, NEW_TOKEN, OLD_TOKEN, bot, signing_key};
@@ -137,7 +137,7 @@ async fn a_broken_secret_is_named_and_not_shown() {
         r#"{"key_id":"a","seed":"TOP-SECRET"}"#,
         r#"{"key_id":"a b","seed":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#,
     ] {
-        if bed.platform.signing.check().await.fetched_in.is_err() {
+        if bed.platform.signing.check().await.unwrap().fetched_in.is_err() {
             bed.clock.advance(Duration::from_secs(2));
         }
         let _ = bed.secrets.create_secret().name("signing").secret_string("{}").send().await;
@@ -147,6 +147,24 @@ async fn a_broken_secret_is_named_and_not_shown() {
         assert!(!error.to_string().contains("TOP-SECRET"), "{error}");
         bed.clock.advance(Duration::from_secs(2));
     }
+}
+
+#[tokio::test]
+async fn only_what_a_function_needs_is_fetched() {
+    let verifies = Bed::of(Needs::Bots).await;
+    verifies.platform.warm().await;
+    assert_eq!((verifies.fetches(), verifies.verify(OLD_TOKEN).await), (FETCH, "ok"));
+    let undeclared = verifies.platform.signing.keys().await.unwrap_err();
+    assert!(undeclared.to_string().contains("Needs::SigningKey"), "{undeclared}");
+    assert_eq!(Problem::from(undeclared).code(), Code::InternalError, "it is our mistake");
+    assert!(verifies.platform.signing.check().await.is_none());
+
+    let publishes = Bed::of(Needs::SigningKey).await;
+    publishes.platform.warm().await;
+    assert_eq!(publishes.fetches(), FETCH);
+    assert!(publishes.platform.signing.keys().await.is_ok());
+    assert_eq!(publishes.verify(OLD_TOKEN).await, "internal_error");
+    assert_eq!((publishes.fetches(), publishes.platform.bots.check().await.len()), (FETCH, 0));
 }
 
 #[tokio::test]

