@@ -203,6 +203,7 @@ impl Test {
         let base_url = self.stack("complete-api", &[])?;
         let put = self.stack("put-bot", &[TOKEN]);
         parts.need("the rest of the API, the bot's token", put)?;
+        parts.need("limits for tests", self.stack("widen-limits", &[TOKEN]))?;
         Ok(base_url)
     }
 
