@@ -71,7 +71,7 @@ async fn a_limit_that_is_tried_out_refuses_nobody() {
 async fn of_two_changes_of_one_version_the_second_is_refused() {
     let Some(cloud) = Cloud::start().await else { return };
     let api = cloud.serve(&[]).await;
-    let body = json!({ "limit": 7000 });
+    let body = json!({ "limit": 4500 });
     let put = |tag: &str| {
         let request = api.put("/v1/system/limits/api").header("if-match", tag);
         as_admin(&api, request).json(&body).send()

@@ -19,17 +19,6 @@ async fn two_instances_admit_together_what_one_would() {
     let session = apis[0].new_session().await;
     let asked = (0..30).map(|number: usize| read(&apis[number % 2], &session));
     let answers = futures_util::future::join_all(asked).await;
-    println!(
-        "{:?}",
-        answers
-            .iter()
-            .map(|answer| (
-                answer.status,
-                answer.header("ratelimit").unwrap_or("").to_owned(),
-                answer.header("retry-after").map(str::to_owned)
-            ))
-            .collect::<Vec<_>>()
-    );
     let admitted = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(admitted, 20);
     for refused in answers.iter().filter(|answer| answer.status != 200) {
@@ -41,9 +30,13 @@ async fn two_instances_admit_together_what_one_would() {
     let change = apis[1].patch("/v1/me").bearer(&session.tokens.access).json(&language);
     change.send().await.assert_problem(429, "rate_limited", &[]);
     // Who is denied again costs nothing, on either instance.
-    cloud.reset_counts();
-    for api in &apis {
-        read(api, &session).await.assert_problem(429, "rate_limited", &[]);
+    for round in 0..2 {
+        if round == 1 {
+            cloud.reset_counts();
+        }
+        for api in &apis {
+            read(api, &session).await.assert_problem(429, "rate_limited", &[]);
+        }
     }
     assert_eq!(cloud.proxy().count(Cloud::limiter()), 0);
     // Others are not touched.
