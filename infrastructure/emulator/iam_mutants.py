@@ -13,6 +13,7 @@ REPORT is written when every mutant has been shown; else the exit code says that
 """
 
 import json
+import pathlib
 import subprocess
 import sys
 import time
@@ -22,18 +23,19 @@ from stack import ADMIN, call, client, init_data, physical_id
 
 # The roles of the functions: each is named after its function.
 SUFFIX = "Role"
+DELIVERY = pathlib.Path(__file__).parent.parent / "delivery.yaml"
 DEADLINE_SECONDS = 60
-# Versions of functions that this run has published.
-OURS = set()
 
 
 class Way:
     """What a user, an administrator and a machine do. The first thing that fails is the fault."""
 
     def __init__(self, stack, token, other_token, one_time_use):
+        self.authorizer = emulator.outputs(stack)["AuthorizerArn"]
         self.base, self.key = emulator.base_url(stack), emulator.api_key(stack)
         self.token, self.other_token = token, other_token
         self.one_time_use = one_time_use
+        self.authorizer = physical_id(stack, "Authorizer")
 
     def tma(self, user_id, token=None):
         return f"tma {init_data(token or self.token, user_id)}"
@@ -64,9 +66,31 @@ class Way:
         refresh = {"refresh_token": opened["refresh_token"]}
         self.expect(200, "POST", "/v1/sessions/refresh", None, refresh)
         self.expect(204, "DELETE", f"/v1/sessions/{opened['session_id']}", bearer)
+        self.authorize(bearer)
+        if not self.one_time_use:
+            for token in (self.token, self.other_token):
+                self.authorize(self.tma(user_id, token))
         self.administrate()
         self.verify()
         self.expect(200, "GET", "/.well-known/jwks.json")
+        self.authorize(bearer)
+        if not self.one_time_use:
+            for token in (self.token, self.other_token):
+                self.authorize(self.tma(user_id, token))
+
+    def authorize(self, authorization):
+        """What API Gateway asks in front of the functions of others."""
+        event = {
+            "type": "REQUEST",
+            "methodArn": "arn:aws:execute-api:eu-central-1:000000000000:api/live/GET/orders",
+            "headers": {"Authorization": authorization},
+        }
+        answer = client("lambda").invoke(
+            FunctionName=self.authorizer, Payload=json.dumps(event).encode()
+        )
+        said = json.loads(answer["Payload"].read())
+        if "policyDocument" not in said:
+            raise Fault(f"the authorizer answers `{said.get('errorMessage')}`")
 
     def administrate(self):
         _, bearer = self.log_in(ADMIN)
@@ -82,6 +106,29 @@ class Way:
         found = self.expect(200, "POST", "/v1/verify", None, body, self.key)
         if not all(verdict["valid"] for verdict in found["verdicts"]):
             raise Fault("`POST /v1/verify` takes genuine init data for forged")
+
+
+    def authorize(self, authorization):
+        """As API Gateway asks for a request to somebody else's function."""
+        event = {
+            "type": "REQUEST",
+            "methodArn": "arn:aws:execute-api:eu-central-1:000000000000:api/live/GET/orders",
+            "resource": "/orders",
+            "path": "/orders",
+            "httpMethod": "GET",
+            "headers": {"Authorization": authorization},
+            "multiValueHeaders": {"Authorization": [authorization]},
+            "requestContext": {"requestId": "mutants", "identity": {"sourceIp": "192.0.2.1"}},
+        }
+        answer = client("lambda").invoke(
+            FunctionName=self.authorizer, Qualifier="live", Payload=json.dumps(event)
+        )
+        answer = json.loads(answer["Payload"].read())
+        statements = answer.get("policyDocument", {}).get("Statement", [])
+        if [statement["Effect"] for statement in statements] != ["Allow"]:
+            scheme = authorization.split(" ")[0]
+            said = answer.get("errorMessage", "a policy that denies")
+            raise Fault(f"the authorizer has for `{scheme}` no policy that allows, but: {said}")
 
 
 class Fault(Exception):
@@ -139,29 +186,28 @@ def short(name):
     return next(word for word in ("BotSecret", "SigningSecret", name) if word in name)
 
 
-def renew(stack, function):
-    """Publishes a version of the function, so that the alias gets instances that have not begun."""
-    functions, name = client("lambda"), physical_id(stack, function)
-    functions.update_function_configuration(
-        FunctionName=name, Description=f"renewed at {time.time_ns()}"
+def bound(stack, functions):
+    """Puts the boundary of infrastructure/delivery.yaml around every role: it has to be wide enough."""
+    formation, iam, delivery = client("cloudformation"), client("iam"), "minigate-staging-delivery"
+    values = {"Repository": "owner/name", "Environment": "staging", "GitHubProvider": "exists"}
+    formation.create_stack(
+        StackName=delivery,
+        TemplateBody=DELIVERY.read_text(encoding="utf-8"),
+        Parameters=[{"ParameterKey": key, "ParameterValue": values[key]} for key in values],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
     )
-    until = time.monotonic() + DEADLINE_SECONDS
-    while True:
-        state = functions.get_function_configuration(FunctionName=name)
-        if state["LastUpdateStatus"] == "Successful":
-            break
-        if time.monotonic() > until:
-            sys.exit(f"{function} is not updated: {state['LastUpdateStatus']}")
-        time.sleep(0.05)
-    version = functions.publish_version(FunctionName=name)["Version"]
-    former = functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
-    functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
-    if former == version:
-        sys.exit(f"{function} has no new version")
-    if (name, former) in OURS:
-        # With its instances. Those of the stack are left to it.
-        functions.delete_function(FunctionName=name, Qualifier=former)
-    OURS.add((name, version))
+    formation.get_waiter("stack_create_complete").wait(
+        StackName=delivery, WaiterConfig={"Delay": 1, "MaxAttempts": DEADLINE_SECONDS}
+    )
+    arn = physical_id(delivery, "Boundary")
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    policy = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
+    # It bounds what belongs to the stack of staging; the emulator's stack has another name.
+    document = json.dumps(policy["Document"]).replace("minigate-staging", stack)
+    arn = iam.create_policy(PolicyName="boundary", PolicyDocument=document)["Policy"]["Arn"]
+    for function in functions:
+        role = physical_id(stack, function + SUFFIX)
+        iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=arn)
 
 
 def functions_of(stack):
@@ -196,11 +242,11 @@ def show(stack, way, function, wanted=lambda sid: True):
                 return [other for other in kept if other]
 
             with emulator.policy_of(stack, role, mutate):
-                renew(stack, function)
+                emulator.renew(stack, function)
                 fault = fault_of(stack, function, way)
             print(f"{role} {sid} without {removed}: {fault}", file=sys.stderr, flush=True)
             rows.append((role, sid, removed, fault))
-    renew(stack, function)
+    emulator.renew(stack, function)
     expect_none(stack, way, function, "after its mutants")
     return rows
 
@@ -215,6 +261,9 @@ def run(stack, token, other_token, report, *deploy):
     way = Way(stack, token, other_token, one_time_use=False)
     functions = functions_of(stack)
     rows, known = [], set()
+    bound(stack, functions)
+    for function in functions:
+        emulator.renew(stack, function)
     for function in functions:
         rows += show(stack, way, function)
         known |= {(function, item["Sid"]) for item in statements_of(stack, function + SUFFIX)}
@@ -238,7 +287,8 @@ HEAD = """\
 function's role one statement after the other (and of a statement with several actions or resources,
 one of those), puts fresh instances in the place of the running ones, and lets a user, an
 administrator and a machine client go their ways. The first thing that fails stands here. Had nothing
-failed, the permission would be needless, and the run would have failed.
+failed, the permission would be needless, and the run would have failed. All of it happens within the
+boundary of `infrastructure/delivery.yaml`, which is therefore wide enough.
 
 The emulator writes logs and traces whatever a role permits. What Lambda needs for that is therefore
 asked of the emulator's `iam:SimulatePrincipalPolicy`, with the log group that the function is

@@ -319,6 +319,37 @@ def rotate(stack, token, new_token):
     traffic.report()
 
 
+# ---- Instances ---------------------------------------------------------------------------------
+
+# Versions of functions that this process has published.
+OURS = set()
+
+
+def renew(stack, function):
+    """Publishes a version of the function, so that the alias gets instances that have not begun."""
+    functions, name = client("lambda"), physical_id(stack, function)
+    functions.update_function_configuration(
+        FunctionName=name, Description=f"renewed at {time.time_ns()}"
+    )
+    until = time.monotonic() + 60
+    while True:
+        state = functions.get_function_configuration(FunctionName=name)
+        if state["LastUpdateStatus"] == "Successful":
+            break
+        if time.monotonic() > until:
+            sys.exit(f"{function} is not updated: {state['LastUpdateStatus']}")
+        time.sleep(0.05)
+    version = functions.publish_version(FunctionName=name)["Version"]
+    former = functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
+    functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+    if former == version:
+        sys.exit(f"{function} has no new version")
+    if (name, former) in OURS:
+        # With its instances. Those of the stack are left to it.
+        functions.delete_function(FunctionName=name, Qualifier=former)
+    OURS.add((name, version))
+
+
 # ---- Permissions -------------------------------------------------------------------------------
 
 

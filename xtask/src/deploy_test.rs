@@ -99,7 +99,9 @@ fn every_part(build: Build) -> Result<Parts, String> {
     let base_url = test.deploy_first(WIDE, &mut parts)?;
 
     parts.add("one user's way", test.stack("smoke", &[TOKEN]));
-    parts.add("the smoke test of the delivery", test.smoke(&base_url));
+    // What .github/workflows/deploy.yml asks of a deployment.
+    let smoke = test.python("infrastructure/smoke.py", &[&base_url]);
+    parts.add("the delivery's smoke test", smoke.map(|_| String::new()));
     match test.stack("api-key", &[]) {
         Ok(api_key) => test.black_box(&base_url, &api_key, &mut parts),
         Err(error) => parts.add("the API key", Err(error)),
@@ -110,6 +112,8 @@ fn every_part(build: Build) -> Result<Parts, String> {
         println!("                without a Node function behind the authorizer: there is no Node");
     }
     parts.add("rotation of the bot's token", test.stack("rotate", &[TOKEN, NEXT_TOKEN]));
+    parts.add("a malformed secret", test.bad_input("malformed-secret", &[TOKEN]));
+    parts.add("parameters out of range", test.bad_input("parameters", &[]));
     parts.add("permissions are enforced", test.stack("permission", &[TOKEN]));
     parts.add("an alarm", test.stack("alarm", &[]));
     parts.add("cargo lambda watch", test.watch());
@@ -201,8 +205,9 @@ impl Test {
         let deployed = succeed(&mut self.deploy(parameters), STEP_LIMIT);
         parts.need("sam deploy", deployed.map(|_| String::new()))?;
         let base_url = self.stack("complete-api", &[])?;
+        parts.add("before there is a token", self.bad_input("without-token", &[]));
         let put = self.stack("put-bot", &[TOKEN]);
-        parts.need("the rest of the API, the bot's token", put)?;
+        parts.need("the bot's token", put)?;
         parts.need("limits for tests", self.stack("widen-limits", &[TOKEN]))?;
         Ok(base_url)
     }
@@ -235,19 +240,23 @@ impl Test {
 
     /// The same, with all lines.
     fn stack_lines(&self, what: &str, arguments: &[&str]) -> Result<Vec<String>, String> {
-        let script = workspace::root().join("infrastructure/emulator/stack.py");
-        let mut command = self.aws.client(self.emulator.program("python"), &self.directory);
-        command.arg(script).args([what, STACK]).args(arguments);
-        let finished = succeed(&mut command, STEP_LIMIT)?;
-        Ok(finished.out().map(str::to_owned).collect())
+        let arguments = [&[what, STACK], arguments].concat();
+        self.python("infrastructure/emulator/stack.py", &arguments)
     }
 
-    /// What `.github/workflows/deploy.yml` asks of a deployment.
-    fn smoke(&self, base_url: &str) -> Result<String, String> {
-        let script = workspace::root().join("infrastructure/smoke.py");
+    /// A command of `infrastructure/emulator/bad_input.py`; the last line that it says.
+    fn bad_input(&self, what: &str, arguments: &[&str]) -> Result<String, String> {
+        let arguments = [&[what, STACK], arguments].concat();
+        let mut lines = self.python("infrastructure/emulator/bad_input.py", &arguments)?;
+        Ok(lines.pop().unwrap_or_default())
+    }
+
+    /// The lines that a script says.
+    fn python(&self, script: &str, arguments: &[&str]) -> Result<Vec<String>, String> {
         let mut command = self.aws.client(self.emulator.program("python"), &self.directory);
-        let finished = succeed(command.arg(script).arg(base_url), STEP_LIMIT)?;
-        Ok(finished.out().last().unwrap_or_default().to_owned())
+        command.arg(workspace::root().join(script)).args(arguments);
+        let finished = succeed(&mut command, STEP_LIMIT)?;
+        Ok(finished.out().map(str::to_owned).collect())
     }
 
     /// The black-box tests against the deployed API: one test each.

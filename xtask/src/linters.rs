@@ -48,6 +48,13 @@ pub(crate) fn templates() -> Result<Verdict, String> {
             arguments: "validate --lint --template",
             files: "template.yaml",
         },
+        // The other linters ask for what an example leaves out: logs with retention, tracing, alarms.
+        Linter {
+            name: "cfn-lint of the example",
+            program: sam.program("cfn-lint"),
+            arguments: "--regions us-east-1 --template",
+            files: "examples/node-behind-authorizer/template.yaml",
+        },
         Linter {
             name: "checkov",
             program: checkov.program("checkov"),
@@ -108,5 +115,20 @@ impl Linter {
         let found = if finished.is_success { "nothing" } else { "findings" };
         println!("      {}: {found}", self.name);
         Ok((!finished.is_success).then(|| format!("{}:\n{}", self.name, said.join("\n"))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::workspace;
+
+    /// The roles of infrastructure/delivery.yaml make no role without it.
+    #[test]
+    fn every_role_takes_the_boundary() {
+        let template = std::fs::read_to_string(workspace::root().join("template.yaml")).unwrap();
+        let count = |text| template.lines().filter(|line| line.trim().starts_with(text)).count();
+        let roles = count("Type: AWS::IAM::Role");
+        assert!(roles > 0);
+        assert_eq!(count("PermissionsBoundary: !If [HasBoundary,"), roles);
     }
 }

@@ -33,6 +33,9 @@ Commands:
   deploy-test [--release]  deploy template.yaml to an emulator of AWS and use it
                              --release    with the binaries of a release, which take minutes
   iam-mutants              show that each permission is needed, and write docs/iam-mutants.md
+  bench                    run every benchmark, which are:
+  bench functions [ARG]..  start the released functions as Lambda does, time and weigh them;
+                             `-h` lists the arguments
   bench init-data [ARG]..  run the benchmarks of the init-data crate; arguments go to cargo bench
   bench limiter [ARG]..    those of the limiter, beside rate-limiter-flexible where Node.js is
                              installed and `npm ci` was run in tests/peers
@@ -52,8 +55,10 @@ fn main() -> ExitCode {
         ["deploy-test"] => deploy_test::run(Build::Development),
         ["deploy-test", "--release"] => deploy_test::run(Build::Release),
         ["iam-mutants"] => deploy_test::iam_mutants(),
-        ["bench", "init-data", rest @ ..] => bench::run("minigate-init-data", rest),
-        ["bench", "limiter", rest @ ..] => bench::run("minigate-limiter", rest),
+        ["bench"] => bench::all(),
+        ["bench", "functions", rest @ ..] => bench::functions(rest),
+        ["bench", "init-data", rest @ ..] => bench::package("minigate-init-data", rest),
+        ["bench", "limiter", rest @ ..] => bench::package("minigate-limiter", rest),
         ["help" | "-h" | "--help"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

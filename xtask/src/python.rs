@@ -48,7 +48,10 @@ impl Environment {
         pip.args(["--retries", "2", "--requirement"]).arg(list(name));
         succeed(&mut pip).map_err(|error| {
             let last = error.lines().next_back().unwrap_or_default();
-            format!("pip cannot install infrastructure/python/{name}.txt: {last}\n{error}")
+            format!(
+                "pip cannot install infrastructure/python/{name}.txt; is its index in reach? \
+                 {last}\n{error}"
+            )
         })?;
         let stamp = environment.stamp();
         fs::write(&stamp, wanted)

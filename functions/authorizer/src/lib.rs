@@ -15,7 +15,8 @@
 //! API Gateway caches policies, not errors. A policy names every method and path of the API's stage,
 //! so that one which is cached for a path does not refuse another.
 //!
-//! Credentials are taken from the header alone: what stands in a query ends up in access logs.
+//! Credentials are taken from the header alone: what stands in a query ends up in access logs. There is
+//! no `usageIdentifierKey`: users have no API keys.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header::AUTHORIZATION};
 use minigate_platform::{

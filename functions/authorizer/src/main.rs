@@ -1,6 +1,6 @@
 //! The Lambda function `authorizer`.
-use minigate_platform::Needs;
+use minigate_platform::{Needs, run_events};
 
 fn main() -> std::process::ExitCode {
-    minigate_platform::run_events(authorizer::Authorizer, Needs::BotsAndSigningKey)
+    run_events(authorizer::Authorizer, Needs::BOTS.and(Needs::SIGNING_KEY))
 }

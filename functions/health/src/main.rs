@@ -1,6 +1,6 @@
 //! The Lambda function `health`.
-use minigate_platform::Needs;
+use minigate_platform::{Needs, run};
 
 fn main() -> std::process::ExitCode {
-    minigate_platform::run(health::router(), Needs::BotsAndSigningKey)
+    run(health::router(), Needs::BOTS.and(Needs::SIGNING_KEY))
 }

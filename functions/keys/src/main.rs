@@ -1,6 +1,6 @@
 //! The Lambda function `keys`.
-use minigate_platform::Needs;
+use minigate_platform::{Needs, run};
 
 fn main() -> std::process::ExitCode {
-    minigate_platform::run(keys::router(), Needs::SigningKey)
+    run(keys::router(), Needs::SIGNING_KEY)
 }

@@ -1,6 +1,6 @@
 //! The Lambda function `profile`.
-use minigate_platform::Needs;
+use minigate_platform::{Needs, run};
 
 fn main() -> std::process::ExitCode {
-    minigate_platform::run(profile::router(), Needs::BotsAndSigningKey)
+    run(profile::router(), Needs::ALL)
 }

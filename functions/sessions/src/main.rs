@@ -1,6 +1,6 @@
 //! The Lambda function `sessions`.
-use minigate_platform::Needs;
+use minigate_platform::{Needs, run};
 
 fn main() -> std::process::ExitCode {
-    minigate_platform::run(sessions::router(), Needs::BotsAndSigningKey)
+    run(sessions::router(), Needs::ALL)
 }

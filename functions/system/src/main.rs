@@ -1,6 +1,6 @@
 //! The Lambda function `system`.
-use minigate_platform::Needs;
+use minigate_platform::{Needs, run};
 
 fn main() -> std::process::ExitCode {
-    minigate_platform::run(system::router(), Needs::BotsAndSigningKey)
+    run(system::router(), Needs::ALL)
 }

@@ -1,6 +1,6 @@
 //! The Lambda function `verify`.
-use minigate_platform::Needs;
+use minigate_platform::{Needs, run};
 
 fn main() -> std::process::ExitCode {
-    minigate_platform::run(verify::router(), Needs::Bots)
+    run(verify::router(), Needs::BOTS.and(Needs::STORE))
 }

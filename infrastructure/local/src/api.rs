@@ -57,10 +57,10 @@ impl Api {
         aws_endpoint_url: &str,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ApiError> {
-        let config = Config::from_variables(variables, Needs::BotsAndSigningKey)?;
-        let aws = aws::configuration_of_emulator(aws_endpoint_url).await;
+        let config = Config::from_variables(variables, Needs::ALL)?;
+        let aws = aws::configuration_of_emulator(aws_endpoint_url);
         let platform = Platform::new(config, &aws, Arc::new(SystemClock), Arc::new(SystemEntropy));
-        platform.warm().await;
+        platform.warm(Needs::STORE).await;
         let (listener, address) =
             listen(port).await.map_err(|source| ApiError::Port { port, source })?;
         let service = layers::around(routes::all(), &platform)

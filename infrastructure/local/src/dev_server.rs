@@ -83,15 +83,15 @@ impl DevServer {
 /// # Errors
 /// [`DevError`].
 pub async fn start_aws(options: &Options) -> Result<EmbeddedAws, DevError> {
-    let config = Config::from_variables(variables(options), Needs::BotsAndSigningKey)
-        .map_err(ApiError::Config)?;
+    let config =
+        Config::from_variables(variables(options), Needs::ALL).map_err(ApiError::Config)?;
     let aws = EmbeddedAws::start(embedded::Options {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, options.aws_port)),
         data_dir: options.data_dir.clone(),
     })
     .await?;
     aws.create_tables(TEMPLATE, &config.tables.by_logical_id())?;
-    let shared = aws::configuration_of_emulator(&aws.endpoint_url()).await;
+    let shared = aws::configuration_of_emulator(&aws.endpoint_url());
     development::create_secrets(&aws_sdk_secretsmanager::Client::new(&shared))
         .await
         .map_err(DevError::Secrets)?;

@@ -17,7 +17,7 @@ use tokio::{io::AsyncReadExt, net::TcpStream};
 
 fn main() -> std::process::ExitCode {
     let router = Router::new().route("/work", post(work)).route("/panic", get(panic));
-    minigate_platform::run(router, Needs::BotsAndSigningKey)
+    minigate_platform::run(router, Needs::ALL)
 }
 
 async fn work(State(platform): State<Platform>, address: String) -> StatusCode {

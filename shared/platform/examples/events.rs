@@ -10,7 +10,7 @@ use minigate_platform::{
 use serde_json::Value;
 
 fn main() -> std::process::ExitCode {
-    minigate_platform::run_events(Function, Needs::BotsAndSigningKey)
+    minigate_platform::run_events(Function, Needs::ALL)
 }
 
 struct Function;

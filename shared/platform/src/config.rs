@@ -38,31 +38,13 @@ use minigate_store::Tables;
 use thiserror::Error;
 use tracing::level_filters::LevelFilter;
 
-use crate::layers::EdgeKeyHash;
-use crate::limits::{Changes, PolicySet, Rule};
+use crate::{
+    Needs,
+    layers::EdgeKeyHash,
+    limits::{Changes, PolicySet, Rule},
+};
 
 const PREFIX: &str = "MINIGATE_";
-
-/// Which secrets a function needs. It fetches no others, and its role need not permit any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Needs {
-    /// The bots' secrets, to verify init data.
-    Bots,
-    /// The key that signs tokens.
-    SigningKey,
-    /// Both, to know a user by whatever credentials they send.
-    BotsAndSigningKey,
-}
-
-impl Needs {
-    const fn bots(self) -> bool {
-        matches!(self, Self::Bots | Self::BotsAndSigningKey)
-    }
-
-    const fn signing_key(self) -> bool {
-        matches!(self, Self::SigningKey | Self::BotsAndSigningKey)
-    }
-}
 
 /// What a deployment sets.
 #[derive(Clone, Debug)]
@@ -160,9 +142,9 @@ impl Config {
                 volatile: reader.required("TABLE_VOLATILE", name),
                 audit: reader.required("TABLE_AUDIT", name),
             },
-            bot_secrets: reader.required_if(needs.bots(), "BOT_SECRETS", secret_ids),
+            bot_secrets: reader.required_if(needs.bots, "BOT_SECRETS", secret_ids),
             signing_secret: reader
-                .required_if(needs.signing_key(), "SIGNING_SECRET", |text| name(text).map(Some)),
+                .required_if(needs.signing_key, "SIGNING_SECRET", |text| name(text).map(Some)),
             issuer: reader.optional("ISSUER", "minigate", name),
             allowed_origins: reader.optional("ALLOWED_ORIGINS", "", |text| list(text, origin)),
             admins: reader.optional("ADMINS", "", |text| list(text, user_id)),
@@ -391,7 +373,7 @@ mod tests {
     fn read(more: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let variables = GOOD.iter().chain(more);
         let variables = variables.map(|(name, value)| (name.to_string(), value.to_string()));
-        Config::from_variables(variables, Needs::BotsAndSigningKey)
+        Config::from_variables(variables, Needs::ALL)
     }
 
     #[test]
@@ -411,9 +393,9 @@ mod tests {
         };
         let tables = ["_MAIN", "_VOLATILE", "_AUDIT"];
         for (needs, missing) in [
-            (Needs::Bots, vec!["MINIGATE_BOT_SECRETS"]),
-            (Needs::SigningKey, vec!["MINIGATE_SIGNING_SECRET"]),
-            (Needs::BotsAndSigningKey, vec!["MINIGATE_BOT_SECRETS", "MINIGATE_SIGNING_SECRET"]),
+            (Needs::BOTS, vec!["MINIGATE_BOT_SECRETS"]),
+            (Needs::SIGNING_KEY, vec!["MINIGATE_SIGNING_SECRET"]),
+            (Needs::ALL, vec!["MINIGATE_BOT_SECRETS", "MINIGATE_SIGNING_SECRET"]),
         ] {
             let error = read(needs, &tables).unwrap_err();
             for variable in ["MINIGATE_BOT_SECRETS", "MINIGATE_SIGNING_SECRET"] {
@@ -421,10 +403,10 @@ mod tests {
             }
         }
         let everything = [&tables[..], &["_SECRETS", "_SECRET"]].concat();
-        let config = read(Needs::SigningKey, &everything).unwrap();
+        let config = read(Needs::SIGNING_KEY, &everything).unwrap();
         assert!(config.bot_secrets.is_empty(), "what is not needed is not taken");
         assert_eq!(config.signing_secret.as_deref(), Some("signing"));
-        assert_eq!(read(Needs::Bots, &everything).unwrap().signing_secret, None);
+        assert_eq!(read(Needs::BOTS, &everything).unwrap().signing_secret, None);
     }
 
     #[test]
@@ -438,7 +420,7 @@ mod tests {
                 ("MINIGATE_TABEL_AUDIT", "audit"),
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
-            Needs::BotsAndSigningKey,
+            Needs::ALL,
         )
         .unwrap_err()
         .to_string();

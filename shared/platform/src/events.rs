@@ -83,7 +83,8 @@ pub(crate) async fn answer(
     let request_id = request_id.unwrap_or_else(|| context.request_id.clone());
     let span = tracing::info_span!("request", request_id);
     async {
-        let handled = AssertUnwindSafe(events.handle(platform, event)).catch_unwind();
+        // Boxed: the SDK's types within each other are too deep for the compiler.
+        let handled = AssertUnwindSafe(Box::pin(events.handle(platform, event))).catch_unwind();
         let outcome = match within(platform, context.deadline, handled).await {
             Ok(Ok(outcome)) => outcome,
             // Its message may hold anything; where it happened, the hook of `start_logs` has logged.

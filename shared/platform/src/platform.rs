@@ -9,12 +9,13 @@ use std::{
     time::Duration,
 };
 
-use aws_config::SdkConfig;
+use aws_types::SdkConfig;
 use minigate_domain::{Clock, Entropy, Timestamp};
 use minigate_store::Store;
+use tokio::time::timeout;
 
 use crate::{
-    Background, Config, Metrics, SystemClock, SystemEntropy, aws,
+    Background, Config, Metrics, Needs, SystemClock, SystemEntropy, aws, environment,
     layers::AddressLimit,
     limits::Limits,
     secrets::{Bots, SecretsManager, SigningSecret, Surroundings},
@@ -23,6 +24,9 @@ use crate::{
 /// How long a start waits for the secrets. A Secrets Manager that is down must not keep a function
 /// from starting: it then answers with 503 until the secrets come.
 const WARM_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a start waits for the connection to DynamoDB. The first request opens one itself.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The shared state of a process: made once, at start. Cloning is cheap.
 #[derive(Clone)]
@@ -63,8 +67,8 @@ impl Deref for Platform {
 
 impl Platform {
     /// The platform on AWS as the environment describes it: region, credentials, endpoint.
-    pub async fn from_environment(config: Config) -> Self {
-        let aws = aws::configuration_from_environment().await;
+    pub fn from_environment(config: Config) -> Self {
+        let aws = aws::configuration_from_variables(environment());
         Self::new(config, &aws, Arc::new(SystemClock), Arc::new(SystemEntropy))
     }
 
@@ -101,10 +105,17 @@ impl Platform {
         }))
     }
 
-    /// Fetches the secrets before the first request comes, all at once.
-    pub async fn warm(&self) {
-        let all = async { tokio::join!(self.bots.warm(), self.signing.warm()) };
-        let _ = tokio::time::timeout(WARM_TIMEOUT, all).await;
+    /// Fetches the secrets before the first request comes, all at once, and opens a connection to
+    /// DynamoDB beside them if one will be needed: TLS handshakes are the larger part of it.
+    pub async fn warm(&self, needs: Needs) {
+        // Boxed: the SDK's types within each other are too deep for the compiler.
+        let secrets = Box::pin(async { tokio::join!(self.bots.warm(), self.signing.warm()) });
+        let connection = async {
+            if needs.store {
+                let _ = timeout(CONNECT_TIMEOUT, Box::pin(self.store.connect())).await;
+            }
+        };
+        let _ = tokio::join!(timeout(WARM_TIMEOUT, secrets), connection);
     }
 
     /// Gives back what is held in advance, for `limit` at most. To be called before the process

@@ -83,11 +83,11 @@ fn start(
         Err(error) => return fail(&error),
     };
     runtime.block_on(async {
-        let platform = Platform::from_environment(config).await;
+        let platform = Platform::from_environment(config);
         // Boxed, because the types of the AWS SDK are too deep for the compiler.
+        let warm = Box::pin(platform.warm(needs));
         let registered = Extension::register(&platform.config.runtime_api);
-        let ((), registered) = tokio::join!(Box::pin(platform.warm()), registered);
-        let extension = match registered {
+        let extension = match tokio::join!(warm, registered).1 {
             Ok(extension) => extension,
             Err(error) => return fail(&error),
         };
@@ -108,6 +108,7 @@ fn start(
             },
             error = keep_awake => fail(&error),
             () = told_to_stop() => {
+                tracing::debug!("told to stop");
                 tokio::join!(platform.stop(STOP_LIMIT), background.settle(STOP_LIMIT));
                 ExitCode::SUCCESS
             }

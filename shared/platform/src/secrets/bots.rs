@@ -80,7 +80,7 @@ impl Bots {
         now_unix_seconds: u64,
     ) -> Result<(InitData, BotId), Problem> {
         if self.secrets.is_empty() {
-            return Err(SecretError::Undeclared { what: "Needs::Bots" }.into());
+            return Err(SecretError::Undeclared { what: "Needs::BOTS" }.into());
         }
         let known = self.fetch_all().await;
         match self.verify_with(&known, init_data, only, now_unix_seconds) {

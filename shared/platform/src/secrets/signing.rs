@@ -63,7 +63,7 @@ impl SigningSecret {
     }
 
     fn secret(&self) -> Result<&CachedSecret<SigningKey>, SecretError> {
-        self.secret.as_ref().ok_or(SecretError::Undeclared { what: "Needs::SigningKey" })
+        self.secret.as_ref().ok_or(SecretError::Undeclared { what: "Needs::SIGNING_KEY" })
     }
 
     /// The keys.

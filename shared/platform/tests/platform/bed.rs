@@ -22,7 +22,7 @@ pub(crate) struct Bed {
 impl Bed {
     /// With a bot and a signing key in place, and nothing fetched yet.
     pub(crate) async fn start() -> Self {
-        Self::of(Needs::BotsAndSigningKey).await
+        Self::of(Needs::ALL).await
     }
 
     /// The same for a function that needs these of them.
@@ -34,16 +34,16 @@ impl Bed {
     }
 
     pub(crate) async fn without_secrets() -> Self {
-        Self::empty(Needs::BotsAndSigningKey).await
+        Self::empty(Needs::ALL).await
     }
 
     async fn empty(needs: Needs) -> Self {
         let aws = EmbeddedAws::start(Options::default()).await.unwrap();
         let faults = FaultProxy::start(&aws.endpoint_url()).await.unwrap();
-        let direct = aws::configuration_of_emulator(&aws.endpoint_url()).await;
+        let direct = aws::configuration_of_emulator(&aws.endpoint_url());
         let clock = FakeClock::default();
         Self {
-            platform: platform(&faults.endpoint_url(), &clock, needs).await,
+            platform: platform(&faults.endpoint_url(), &clock, needs),
             clock,
             faults,
             secrets: Client::new(&direct),
@@ -52,8 +52,8 @@ impl Bed {
     }
 
     /// A platform whose AWS does not answer, because nothing is there.
-    pub(crate) async fn without_server() -> Platform {
-        platform("http://127.0.0.1:9", &FakeClock::default(), Needs::BotsAndSigningKey).await
+    pub(crate) fn without_server() -> Platform {
+        platform("http://127.0.0.1:9", &FakeClock::default(), Needs::ALL)
     }
 
     pub(crate) async fn create(&self, name: &str, text: &str) {
@@ -85,7 +85,7 @@ impl Bed {
     }
 }
 
-async fn platform(endpoint_url: &str, clock: &FakeClock, needs: Needs) -> Platform {
+fn platform(endpoint_url: &str, clock: &FakeClock, needs: Needs) -> Platform {
     let variables = [
         ("MINIGATE_TABLE_MAIN", "main"),
         ("MINIGATE_TABLE_VOLATILE", "volatile"),
@@ -95,7 +95,7 @@ async fn platform(endpoint_url: &str, clock: &FakeClock, needs: Needs) -> Platfo
         ("MINIGATE_REQUEST_SECONDS", "1"),
     ];
     let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let aws = aws::configuration_of_emulator(endpoint_url).await;
+    let aws = aws::configuration_of_emulator(endpoint_url);
     let entropy = Arc::new(SeededEntropy::new(1));
     let config = Config::from_variables(owned, needs).unwrap();
     Platform::new(config, &aws, Arc::new(clock.clone()), entropy)

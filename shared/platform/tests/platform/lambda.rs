@@ -17,6 +17,7 @@ fn variables() -> Vec<(String, String)> {
         ("MINIGATE_TABLE_AUDIT", "audit"),
         ("MINIGATE_BOT_SECRETS", "bot"),
         ("MINIGATE_SIGNING_SECRET", "signing"),
+        ("MINIGATE_LOG_LEVEL", "debug"),
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
         ("AWS_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", "development"),
@@ -119,6 +120,7 @@ async fn the_end_waits_for_work() {
     function.invoke(gate.event(), in_millis(60_000)).await.unwrap();
     let work = gate.work().await;
     function.tell_to_stop().await.unwrap();
+    function.printed("told to stop").await.unwrap();
     drop(work);
     let (status, lines) = function.end().await.unwrap();
     assert!(status.success(), "{status}");

@@ -32,8 +32,7 @@ impl Bed {
         let aws = EmbeddedAws::start(Options::default()).await.unwrap();
         let faults = FaultProxy::start(&aws.endpoint_url()).await.unwrap();
         let client = client(&faults.endpoint_url());
-        let [main, volatile, audit] = ["main", "volatile", "audit"].map(str::to_owned);
-        let tables = Tables { main, volatile, audit };
+        let tables = tables();
         let template = include_str!("../../../../template.yaml");
         aws.create_tables(template, &tables.by_logical_id()).unwrap();
         Self {
@@ -44,6 +43,11 @@ impl Bed {
             entropy: SeededEntropy::new(1),
             _aws: aws,
         }
+    }
+
+    /// A store of its own on the same tables, through this client.
+    pub(crate) fn store_at(client: Client) -> Store {
+        Store::new(client, tables())
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -99,11 +103,16 @@ impl Bed {
     }
 }
 
+fn tables() -> Tables {
+    let [main, volatile, audit] = ["main", "volatile", "audit"].map(str::to_owned);
+    Tables { main, volatile, audit }
+}
+
 pub(crate) fn user_id(number: u64) -> UserId {
     UserId::new(number).unwrap()
 }
 
-fn client(endpoint_url: &str) -> Client {
+pub(crate) fn client(endpoint_url: &str) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(aws_smithy_http_client::Builder::new().build_http())

@@ -3,6 +3,7 @@
 
 mod audit;
 mod bed;
+mod connection;
 mod policies;
 mod profiles;
 mod sessions;

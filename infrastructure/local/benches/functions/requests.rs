@@ -1,0 +1,81 @@
+//! What each function is asked.
+
+use minigate_local::development;
+use minigate_testkit::lambda::rest_event;
+use serde_json::{Value, json};
+
+/// A request, and the status that it must be answered with.
+pub(crate) struct Request {
+    /// As in `GET /health`.
+    pub(crate) name: &'static str,
+    /// The event of API Gateway.
+    pub(crate) event: String,
+    /// A request that is refused is fast, so the status is always looked at.
+    status: u16,
+}
+
+impl Request {
+    fn new(name: &'static str, authorization: &str, body: Option<&str>, status: u16) -> Self {
+        let (method, path) = name.split_once(' ').unwrap_or_default();
+        let mut headers =
+            vec![("Accept", "application/json"), ("User-Agent", "Mozilla/5.0 (benchmark)")];
+        if !authorization.is_empty() {
+            headers.push(("Authorization", authorization));
+        }
+        if body.is_some() {
+            headers.push(("Content-Type", "application/json"));
+        }
+        Self { name, event: rest_event(method, path, &headers, body).to_string(), status }
+    }
+
+    /// Whether this is the answer that was asked for.
+    pub(crate) fn check(&self, answer: &str) -> Result<(), String> {
+        let document: Value = serde_json::from_str(answer).map_err(|error| error.to_string())?;
+        if document["statusCode"] == self.status {
+            Ok(())
+        } else {
+            Err(format!("{} was answered {answer}", self.name))
+        }
+    }
+}
+
+/// Who asks.
+pub(crate) struct Client {
+    init_data: String,
+    /// What a session was opened with, once one is.
+    pub(crate) access_token: String,
+}
+
+impl Client {
+    pub(crate) fn new(now_unix_seconds: u64) -> Result<Self, String> {
+        let init_data = development::init_data(development::USER_ID, now_unix_seconds);
+        let init_data = init_data.map_err(|error| error.to_string())?;
+        Ok(Self { init_data, access_token: String::new() })
+    }
+
+    /// Opens a session.
+    pub(crate) fn open_session(&self) -> Request {
+        let authorization = format!("tma {}", self.init_data);
+        Request::new("POST /v1/sessions", &authorization, None, 201)
+    }
+
+    /// What a function is asked in its benchmark: its most frequent request. `None`, if this table
+    /// does not know the function; it is started and weighed all the same.
+    pub(crate) fn request(&self, function: &str) -> Option<Request> {
+        Some(match function {
+            "health" => Request::new("GET /health", "", None, 200),
+            "keys" => Request::new("GET /.well-known/jwks.json", "", None, 200),
+            "profile" => {
+                let authorization = format!("Bearer {}", self.access_token);
+                Request::new("GET /v1/me", &authorization, None, 200)
+            }
+            "sessions" => self.open_session(),
+            "verify" => {
+                let item = json!({ "init_data": self.init_data, "method": "hmac" });
+                let body = json!({ "items": [item] }).to_string();
+                Request::new("POST /v1/verify", "", Some(&body), 200)
+            }
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,30 @@
+//! What a function needs beside its routes.
+
+/// What a function needs, which its `main` declares. It fetches no other secrets, so its role need
+/// not permit any, and its start prepares all that is needed before the first request comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    pub(crate) bots: bool,
+    pub(crate) signing_key: bool,
+    pub(crate) store: bool,
+}
+
+impl Needs {
+    /// The bots' secrets, to verify init data.
+    pub const BOTS: Self = Self { bots: true, signing_key: false, store: false };
+    /// The key that signs tokens, to verify them too.
+    pub const SIGNING_KEY: Self = Self { bots: false, signing_key: true, store: false };
+    /// A connection to DynamoDB. Undeclared, it works as well, but the first request waits for it.
+    pub const STORE: Self = Self { bots: false, signing_key: false, store: true };
+    /// All of them, to know a user by whatever credentials they send and serve them from the store.
+    pub const ALL: Self = Self::BOTS.and(Self::SIGNING_KEY).and(Self::STORE);
+
+    /// What either of the two needs.
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            bots: self.bots || other.bots,
+            signing_key: self.signing_key || other.signing_key,
+            store: self.store || other.store,
+        }
+    }
+}
