@@ -4,6 +4,7 @@ Usage: stack.py COMMAND STACK [ARGUMENT]..., with AWS_ENDPOINT_URL naming the em
 
   complete-api STACK                 give the REST API what the emulator leaves out of its body
   put-bot STACK TOKEN                put the bot's secret
+  widen-limits STACK TOKEN           as an administrator, limits that tests from one address do not reach
   create-bot STACK NAME TOKEN        make the secret of a further bot
   smoke STACK TOKEN                  one user's way through the API
   rotate STACK TOKEN NEW_TOKEN       rotate the bot's token under traffic, and back
@@ -289,6 +290,19 @@ def put_bot(stack, token):
     )
 
 
+def widen_limits(stack, token):
+    """Before any other function has started: an instance reads the limits with its first request."""
+    base, admin = base_url(stack), f"tma {init_data(token, ADMIN)}"
+    for policy in ("api", "admin", "login", "login-address", "refresh"):
+        path = f"/v1/system/limits/{policy}"
+        status, document = call(base, "PUT", path, admin, {"limit": 5000})
+        if status != 200:
+            sys.exit(f"PUT {path}: {status} {document}")
+    status, document = call(base, "GET", "/v1/system/audit", admin)
+    if status != 200 or len(document["entries"]) < 5:
+        sys.exit(f"the changes are not recorded: {status} {document}")
+
+
 def create_bot(_, name, token):
     client("secretsmanager").create_secret(Name=name, SecretString=bot_secret(token))
 
@@ -498,6 +512,7 @@ COMMANDS = {
     "machine": machine,
     "complete-api": complete_api,
     "put-bot": put_bot,
+    "widen-limits": widen_limits,
     "create-bot": create_bot,
     "smoke": smoke,
     "rotate": rotate,

@@ -39,6 +39,9 @@ const ALWAYS: [&str; 9] = [
     "x-request-id",
 ];
 
+/// What stands in the answers of limited routes.
+const LIMITS: [&str; 2] = ["ratelimit", "ratelimit-policy"];
+
 /// Headers of the connection and of what stands between: API Gateway and CloudFront.
 fn is_of_transport(name: &str) -> bool {
     matches!(
@@ -154,6 +157,9 @@ impl Answer {
         }
         let found = self.headers.keys().map(|name| name.as_str());
         let mut found: BTreeSet<&str> = found.filter(|name| !is_of_transport(name)).collect();
+        // Which routes have limits, the tests of limits say.
+        let is_limited = LIMITS.map(|name| found.remove(name));
+        assert_eq!(is_limited[0], is_limited[1], "{:?}", self.headers);
         if self.is_of_gateway && self.body.is_empty() {
             // API Gateway gives an answer without a type the type application/json.
             found.remove("content-type");

@@ -1,17 +1,23 @@
 //! An AWS of a test's own, with a proxy in front that makes calls fail and counts them.
 
-use std::ops::Deref;
+use std::{collections::BTreeMap, ops::Deref};
 
+use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_secretsmanager::Client as SecretsManager;
 use minigate_embedded_aws::EmbeddedAws;
+use minigate_embedded_aws::protocol::Call;
 use minigate_local::{Api, Options, development, start_aws};
 use minigate_platform::aws::configuration_of_emulator;
-use minigate_testkit::faults::FaultProxy;
+use minigate_testkit::faults::{Fault, FaultGuard, FaultProxy, Target};
 
 use crate::{Deployment, deployment::variables};
 
+/// What the partition keys of the limiter's items begin with, and those of its policies.
+const OF_LIMITS: &str = "LIMIT";
+
 /// An embedded AWS behind a [`FaultProxy`], with the tables and secrets of development. It derefs
-/// to the proxy.
+/// to the proxy, whose faults and counts here leave out what the limits call; that has a target of
+/// its own.
 pub struct Cloud {
     faults: FaultProxy,
     aws: EmbeddedAws,
@@ -44,9 +50,54 @@ impl Cloud {
         Deployment::local(api.base_url(), Some(api))
     }
 
+    /// Like [`FaultProxy::inject`], for the product's calls.
+    pub fn inject(&self, target: impl Into<Target>, fault: Fault) -> FaultGuard {
+        self.faults.inject(target.into().outside(OF_LIMITS), fault)
+    }
+
+    /// Like [`FaultProxy::inject_times`], for the product's calls.
+    pub fn inject_times(
+        &self,
+        times: usize,
+        target: impl Into<Target>,
+        fault: Fault,
+    ) -> FaultGuard {
+        self.faults.inject_times(times, target.into().outside(OF_LIMITS), fault)
+    }
+
+    /// How many of the product's calls of `target` were received.
+    pub fn count(&self, target: impl Into<Target>) -> usize {
+        self.faults.count(target.into().outside(OF_LIMITS))
+    }
+
+    /// How often each of the product's calls was received.
+    pub fn calls(&self) -> BTreeMap<Call, usize> {
+        self.faults.calls_of(Target::Any.outside(OF_LIMITS))
+    }
+
+    /// The calls of the limiter, all of them on the table `Volatile`.
+    pub fn limiter() -> Target {
+        Target::Any.within("LIMIT#")
+    }
+
+    /// The reads of the policies, beside requests.
+    pub fn policies() -> Target {
+        Target::from("GetItem").within("LIMITS")
+    }
+
+    /// The proxy itself, for faults that strike everything and counts of any target.
+    pub fn proxy(&self) -> &FaultProxy {
+        &self.faults
+    }
+
     /// Secrets Manager, past the proxy.
     pub async fn secrets(&self) -> SecretsManager {
         SecretsManager::new(&configuration_of_emulator(&self.aws.endpoint_url()).await)
+    }
+
+    /// DynamoDB, past the proxy.
+    pub async fn dynamodb(&self) -> DynamoDb {
+        DynamoDb::new(&configuration_of_emulator(&self.aws.endpoint_url()).await)
     }
 
     /// Puts a new version of a secret in its place, as a rotation does, or creates it.

@@ -115,19 +115,30 @@ impl Deployment {
         self.request(Method::PATCH, path)
     }
 
+    /// A `PUT` to this path.
+    pub fn put(&self, path: &str) -> Request {
+        self.request(Method::PUT, path)
+    }
+
     /// A `DELETE` of this path.
     pub fn delete(&self, path: &str) -> Request {
         self.request(Method::DELETE, path)
     }
 }
 
-/// The variables of a server in this process: those of development, a limit per address that tests
-/// do not reach, and `more` in the place of either.
+/// Limits that tests do not reach, which all come from one address and share an administrator, and
+/// time for the limiter's calls on a machine that is busy with tests.
+const WIDE: [(&str, &str); 3] = [
+    ("MINIGATE_ADDRESS_LIMIT_PER_MINUTE", "1000000"),
+    ("MINIGATE_LIMITS", "api=5000,admin=9999,login=9999,login-address=99999,refresh=9999"),
+    ("MINIGATE_LIMITER_MILLISECONDS", "5000"),
+];
+
+/// The variables of a server in this process: those of development, wide limits, and `more` in the
+/// place of either.
 pub(crate) fn variables(more: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut variables = development::variables();
-    for (name, value) in
-        [("MINIGATE_ADDRESS_LIMIT_PER_MINUTE", "1000000")].iter().chain(more.iter())
-    {
+    for (name, value) in WIDE.iter().chain(more.iter()) {
         variables.retain(|(other, _)| other != name);
         variables.push(((*name).to_owned(), (*value).to_owned()));
     }

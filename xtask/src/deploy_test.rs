@@ -208,6 +208,7 @@ impl Test {
         parts.add("before there is a token", self.bad_input("without-token", &[]));
         let put = self.stack("put-bot", &[TOKEN]);
         parts.need("the bot's token", put)?;
+        parts.need("limits for tests", self.stack("widen-limits", &[TOKEN]))?;
         Ok(base_url)
     }
 

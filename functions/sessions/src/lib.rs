@@ -8,6 +8,9 @@
 //! | `DELETE /v1/sessions/{id}` | the user | 1 write |
 //! | `DELETE /v1/sessions` | the user | 1 write |
 //!
+//! Opening a session counts against the limits `login` (of the user) and `login-address`, once the
+//! init data is verified; a refresh against `refresh`.
+//!
 //! The two `POST` routes take an `Idempotency-Key`: a repetition with the same key gets the same
 //! session, and tokens for it, instead of a second session or the end of the first.
 
@@ -17,12 +20,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use minigate_domain::{
-    BotId, Origin, Profile, RefreshRefusal, Rotation, Session, SessionId, Timestamp, UserId,
+    BotId, Origin, Profile, RefreshRefusal, Rotation, Session, SessionId, Tier, Timestamp, UserId,
 };
 use minigate_platform::{
     Code, Metric, Platform, Problem, ProblemDocument, Router,
     auth::{TelegramUser, User, verify_init_data, verify_refresh_token},
-    extract::{ClientOrigin, IdempotencyKey, Json, OptionalJson, Path},
+    extract::{ClientAddress, ClientOrigin, IdempotencyKey, Json, OptionalJson, Path},
+    limits::{Charge, RateLimits, Rule},
     tokens::{AccessClaims, KeyRing, RefreshClaims},
 };
 use minigate_store::{AlreadyUsed, OneTimeUse, OpenSession, OpenedSession, Revocation, Rotated};
@@ -54,7 +58,9 @@ pub fn router() -> Router {
 )]
 async fn open_session(
     State(platform): State<Platform>,
+    limits: RateLimits,
     headers: HeaderMap,
+    address: ClientAddress,
     ClientOrigin(origin): ClientOrigin,
     IdempotencyKey(made_by): IdempotencyKey,
     OptionalJson(body): OptionalJson<NewSession>,
@@ -65,6 +71,8 @@ async fn open_session(
         .transpose()
         .map_err(|error| Problem::new(Code::UnknownBot).field("bot_id", error.to_string()))?;
     let telegram = verify_init_data(&platform, &headers, body.init_data.as_deref(), only).await?;
+    let of_user = Charge::user(Rule::Login, telegram.id, Tier::default());
+    limits.admit(&[of_user, Charge::address(Rule::LoginAddress, address)]).await?;
     let keys = platform.signing.keys().await?;
 
     let now = platform.now();
@@ -107,13 +115,15 @@ async fn open_session(
 )]
 async fn refresh_session(
     State(platform): State<Platform>,
+    limits: RateLimits,
     ClientOrigin(origin): ClientOrigin,
     IdempotencyKey(made_by): IdempotencyKey,
     Json(body): Json<RefreshSession>,
 ) -> Result<Json<TokensOut>, Problem> {
     let claims = verify_refresh_token(&platform, &body.refresh_token).await?;
-    let keys = platform.signing.keys().await?;
     let RefreshClaims { user_id, session_id, bot_id, generation, .. } = claims;
+    limits.admit(&[Charge::user(Rule::Refresh, user_id, Tier::default())]).await?;
+    let keys = platform.signing.keys().await?;
 
     let now = platform.now();
     let lifetime = platform.config.refresh_token_lifetime;

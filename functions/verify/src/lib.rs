@@ -5,18 +5,23 @@
 //! | `POST /v1/verify` | holders of an API key, which API Gateway checks | none |
 //!
 //! Up to 100 init data in one request, each checked by HMAC, with the keys of this deployment's bots,
-//! or by Telegram's Ed25519 signature, for any bot. A refused one is a verdict, not an error.
+//! or by Telegram's Ed25519 signature, for any bot. A refused one is a verdict, not an error. Each
+//! counts as a unit of the limit `verify`, which holds for an API key.
 
 use axum::extract::{DefaultBodyLimit, State};
 use minigate_domain::BotId;
 use minigate_init_data::{self as init_data, Environment, InitData, Key, Verifier};
-use minigate_platform::{Code, Platform, Problem, Router, extract::Json};
+use minigate_platform::{
+    Code, Platform, Problem, Router,
+    extract::{ApiKeyId, Json},
+    limits::{Charge, RateLimits, Rule},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 /// How many init data a request may hold.
-const MAX_ITEMS: usize = 100;
+const MAX_ITEMS: u32 = Rule::Verify.defaults().weight;
 /// A hundred times the longest init data, escaped as JSON, and some room.
 const BODY_LIMIT: usize = 1024 * 1024;
 
@@ -34,12 +39,16 @@ pub fn router() -> Router {
 )]
 async fn verify(
     State(platform): State<Platform>,
+    limits: RateLimits,
+    api_key: ApiKeyId,
     Json(body): Json<VerifyRequest>,
 ) -> Result<Json<Verdicts>, Problem> {
-    if !(1..=MAX_ITEMS).contains(&body.items.len()) {
+    let units = u32::try_from(body.items.len()).unwrap_or(u32::MAX);
+    if !(1..=MAX_ITEMS).contains(&units) {
         return Err(Problem::new(Code::BodyInvalid)
             .field("items", format!("must have 1 to {MAX_ITEMS} entries")));
     }
+    limits.admit(&[Charge::api_key(Rule::Verify, &api_key, units)]).await?;
     let mut verdicts = Vec::with_capacity(body.items.len());
     for (index, item) in body.items.iter().enumerate() {
         let verdict = match item.method {

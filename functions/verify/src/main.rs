@@ -2,5 +2,5 @@
 use minigate_platform::{Needs, run};
 
 fn main() -> std::process::ExitCode {
-    run(verify::router(), Needs::BOTS)
+    run(verify::router(), Needs::BOTS.and(Needs::STORE))
 }

@@ -39,11 +39,11 @@ pub enum ApiError {
 }
 
 /// All functions on one port, until it is shut down or dropped.
-#[derive(Debug)]
 pub struct Api {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
+    platform: Platform,
 }
 
 impl Api {
@@ -73,7 +73,7 @@ impl Api {
             // Accepting connections cannot fail for good; see `axum::serve`.
             let _ = serving.await;
         });
-        Ok(Self { address, stop: Some(stop), task })
+        Ok(Self { address, stop: Some(stop), task, platform })
     }
 
     /// Where it is: `http://127.0.0.1:PORT`.
@@ -87,6 +87,7 @@ impl Api {
         if tokio::time::timeout(GRACE, &mut self.task).await.is_err() {
             self.task.abort();
         }
+        self.platform.stop(GRACE).await;
     }
 }
 

@@ -27,6 +27,8 @@ pub fn variables() -> Vec<(String, String)> {
         // Where front-end tools serve a Mini App from.
         ("MINIGATE_ALLOWED_ORIGINS", "http://localhost:5173,http://127.0.0.1:5173"),
         ("MINIGATE_ADMINS", &admin),
+        // Whoever writes a front end reloads it more often than a user opens it.
+        ("MINIGATE_LIMITS", "login=100,login-address=100"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()

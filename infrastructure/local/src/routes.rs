@@ -19,6 +19,7 @@ pub fn all() -> Router {
         .merge(profile::router())
         .merge(verify::router())
         .merge(keys::router())
+        .merge(system::router())
         .merge(health::router())
 }
 

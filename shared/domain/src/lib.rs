@@ -4,15 +4,19 @@
 //! through [`Clock`] and [`Entropy`]. It knows neither HTTP nor DynamoDB nor AWS, so every rule in
 //! it is tested by calling it.
 
+mod audit;
 mod entropy;
 mod identity;
+mod policies;
 mod profile;
 mod session;
 mod tier;
 mod time;
 
+pub use audit::AuditEntry;
 pub use entropy::Entropy;
 pub use identity::{BotId, InvalidId, SessionId, UserId};
+pub use policies::{PolicyMode, PolicyOverride, PolicyOverrides, WithoutStore};
 pub use profile::{DisplayName, InvalidField, Language, Notifications, Profile, ProfileChange};
 pub use session::{
     IdempotencyKey, InvalidIdempotencyKey, Opening, Origin, RefreshRefusal, Rotation, Session,

@@ -29,6 +29,7 @@ use std::{
 
 use dynoxide::{Database, errors::DynoxideError, server::serve_with_shutdown};
 use http::{Request, StatusCode, uri::Authority};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
 
@@ -143,7 +144,7 @@ pub(crate) struct DynamoDbClient(Upstream);
 impl DynamoDbClient {
     /// The database's answer, or an error in the shape of `service` if it gives none.
     pub(crate) async fn answer(&self, service: Service, request: Request<Incoming>) -> Answer {
-        self.0.forward(request).await.unwrap_or_else(|error| {
+        self.0.forward(request.map(Either::Right)).await.unwrap_or_else(|error| {
             service.error(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "InternalServerError",

@@ -12,8 +12,9 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use http::{Request, Uri, uri::Authority};
-use http_body_util::Either;
+use http_body_util::{Either, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     client::legacy::{self, Client, connect::HttpConnector},
@@ -179,7 +180,7 @@ impl Error for NoAnswer {}
 #[derive(Clone, Debug)]
 pub struct Upstream {
     authority: Authority,
-    client: Client<HttpConnector, Incoming>,
+    client: Client<HttpConnector, Either<Full<Bytes>, Incoming>>,
 }
 
 impl Upstream {
@@ -194,7 +195,10 @@ impl Upstream {
     ///
     /// # Errors
     /// If the server cannot be reached or closes the connection without an answer.
-    pub async fn forward(&self, mut request: Request<Incoming>) -> Result<Answer, legacy::Error> {
+    pub async fn forward(
+        &self,
+        mut request: Request<Either<Full<Bytes>, Incoming>>,
+    ) -> Result<Answer, legacy::Error> {
         let mut uri = std::mem::take(request.uri_mut()).into_parts();
         uri.scheme = Some(http::uri::Scheme::HTTP);
         uri.authority = Some(self.authority.clone());

@@ -14,7 +14,7 @@
 #[path = "../tests/it/bed.rs"]
 #[expect(dead_code, reason = "the tests use the rest")]
 mod bed;
-#[path = "../tests/it/simulator.rs"]
+#[path = "../tests/it/simulator/mod.rs"]
 #[expect(dead_code, reason = "the tests use the rest")]
 mod simulator;
 

@@ -409,11 +409,12 @@ impl Memory {
         }
     }
 
-    /// Takes the leases out of memory that nobody has used since `idle_since`, expired ones aside.
+    /// Takes units out of memory that nobody has used for as long as `idle_for` says, expired ones
+    /// aside.
     pub(crate) fn take_idle(
         &mut self,
         now: i64,
-        idle_for: impl Fn(&Policy) -> i64,
+        idle_for: impl Fn(&Policy, &Batch) -> i64,
         metrics: &mut Metrics,
     ) -> Vec<Return> {
         let mut taken = mem::take(&mut self.returns);
@@ -421,14 +422,14 @@ impl Memory {
         for slot in &mut self.slots {
             for cell in &mut slot.cells {
                 cell.expire(now, metrics);
-                if now - slot.used_at < idle_for(&cell.policy) {
-                    continue;
-                }
-                let batches = mem::take(&mut cell.batches).into_iter();
-                let policy = &cell.policy;
-                taken.extend(batches.map(|batch| Return {
+                let (idle, kept) = mem::take(&mut cell.batches)
+                    .into_iter()
+                    .partition(|batch| now - slot.used_at >= idle_for(&cell.policy, batch));
+                cell.batches = kept;
+                let idle: Vec<Batch> = idle;
+                taken.extend(idle.into_iter().map(|batch| Return {
                     item: slot.item.clone(),
-                    policy: policy.clone(),
+                    policy: cell.policy.clone(),
                     batch,
                 }));
             }

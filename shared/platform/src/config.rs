@@ -17,6 +17,8 @@
 //! | `MINIGATE_INIT_DATA_SECONDS` | age up to which init data is taken, 60 to 604,800 | 86,400 (a day) |
 //! | `MINIGATE_INIT_DATA_ONE_TIME_USE` | `true`: init data is exchanged once, and taken nowhere else | `false` |
 //! | `MINIGATE_ADDRESS_LIMIT_PER_MINUTE` | requests of one address an instance lets through, 1 to 1,000,000 | 600 |
+//! | `MINIGATE_LIMITS` | limits other than those of `limits/rules.rs`, such as `login=10,api=200/30`: units, and the period in seconds if it changes too | none |
+//! | `MINIGATE_LIMITER_MILLISECONDS` | the most time that a call of the limiter may take, 50 to 10,000 | 250 |
 //! | `MINIGATE_EDGE_KEY_SHA256` | the first 32 hexadecimal digits of the SHA-256 of the key that the edge sends; requests without the key are then refused | none: no edge |
 //! | `MINIGATE_REQUEST_SECONDS` | the most time a request may take, 1 to 29 | 10 |
 //! | `MINIGATE_LOG_LEVEL` | `error`, `warn`, `info`, `debug` | `info` |
@@ -31,12 +33,16 @@ use std::{
 };
 
 use axum::http::{HeaderValue, Uri};
-use minigate_domain::UserId;
+use minigate_domain::{PolicyOverride, UserId};
 use minigate_store::Tables;
 use thiserror::Error;
 use tracing::level_filters::LevelFilter;
 
-use crate::{Needs, layers::EdgeKeyHash};
+use crate::{
+    Needs,
+    layers::EdgeKeyHash,
+    limits::{Changes, PolicySet, Rule},
+};
 
 const PREFIX: &str = "MINIGATE_";
 
@@ -69,6 +75,10 @@ pub struct Config {
     pub init_data_one_time_use: bool,
     /// How many requests of one address an instance lets through in a minute.
     pub address_limit_per_minute: u32,
+    /// What the deployment changes of the limits; they make good policies.
+    pub limits: Changes,
+    /// The most time that a call of the limiter may take.
+    pub limiter_timeout: Duration,
     /// How the edge in front of the API is known, where there is one.
     pub edge_key: Option<EdgeKeyHash>,
     /// The most time that a request may take.
@@ -157,6 +167,10 @@ impl Config {
             address_limit_per_minute: reader.optional("ADDRESS_LIMIT_PER_MINUTE", "600", |text| {
                 whole_number(text, 1, 1_000_000)
                     .map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+            }),
+            limits: reader.optional("LIMITS", "", limits),
+            limiter_timeout: reader.optional("LIMITER_MILLISECONDS", "250", |text| {
+                whole_number(text, 50, 10_000).map(Duration::from_millis)
             }),
             edge_key: reader.optional("EDGE_KEY_SHA256", "", edge_key),
             request_timeout: reader.seconds("REQUEST_SECONDS", "10", 1, 29),
@@ -291,6 +305,25 @@ fn user_id(text: &str) -> Parsed<UserId> {
     text.parse().map_err(|_| "Telegram user ids, separated by commas".to_owned())
 }
 
+/// `login=10,api=200/30`
+fn limits(text: &str) -> Parsed<Changes> {
+    const EXPECTED: &str = "limits such as `login=10` or `login=10/60`, separated by commas";
+    let one = |part: &str| {
+        let (name, numbers) = part.split_once('=').ok_or(EXPECTED)?;
+        let unknown = || format!("{EXPECTED}, each one of {}", Rule::names());
+        let rule = Rule::find(name).ok_or_else(unknown)?;
+        let (limit, period) = numbers
+            .split_once('/')
+            .map_or((numbers, None), |(limit, period)| (limit, Some(period)));
+        let number = |text: &str| text.parse().map_err(|_| EXPECTED.to_owned());
+        let (limit, period_seconds) = (number(limit)?, period.map(number).transpose()?);
+        Ok((rule, PolicyOverride { limit: Some(limit), period_seconds, ..Default::default() }))
+    };
+    let changes: Changes = list(text, one)?;
+    PolicySet::new(&changes).map_err(|error| format!("{EXPECTED}: {}", error.message))?;
+    Ok(changes)
+}
+
 fn edge_key(text: &str) -> Parsed<Option<EdgeKeyHash>> {
     if text.is_empty() {
         return Ok(None);
@@ -412,6 +445,33 @@ mod tests {
     fn a_value_in_the_wrong_place_is_not_repeated() {
         let error = read(&[("MINIGATE_ADMINS", "123:SECRET")]).unwrap_err().to_string();
         assert!(!error.contains("SECRET"), "{error}");
+    }
+
+    #[test]
+    fn limits_are_changed_by_name() {
+        let config = read(&[("MINIGATE_LIMITS", "login=10, api=200/30")]).unwrap();
+        let change = |rule| (config.limits[&rule].limit, config.limits[&rule].period_seconds);
+        assert_eq!(change(Rule::Login), (Some(10), None));
+        assert_eq!(change(Rule::Api), (Some(200), Some(30)));
+        assert_eq!(config.limits.len(), 2);
+    }
+
+    #[test]
+    fn a_limit_that_none_may_be_is_refused_by_name() {
+        for (text, expected) in [
+            ("login", "must be limits such as `login=10`"),
+            ("login=", "must be limits such as `login=10`"),
+            ("login=-1", "must be limits such as `login=10`"),
+            ("login=1/2/3", "must be limits such as `login=10`"),
+            ("logon=1", "each one of api, admin, login,"),
+            ("login=0", "policy login: the limit 0 must be 1 to"),
+            ("api=5,login=5/0", "policy login: the period 0ns must be"),
+            ("verify=9", "policy verify: the burst 9 must be 200 or more"),
+        ] {
+            let error = read(&[("MINIGATE_LIMITS", text)]).unwrap_err().to_string();
+            assert!(error.contains("MINIGATE_LIMITS "), "{error}");
+            assert!(error.contains(expected), "{expected:?} is not in {error:?}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod events;
 mod extension;
 pub mod extract;
 pub mod layers;
+pub mod limits;
 mod metrics;
 mod needs;
 mod platform;

@@ -6,9 +6,9 @@
 use std::{io::Write, sync::Arc};
 
 use minigate_domain::Clock;
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// What is counted. Each is an event that an operator wants an alarm for.
+/// What is counted: events that an operator wants an alarm for, and what the limits do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
     /// A secret could not be fetched; the last good value is served, or 503 if there is none.
@@ -19,6 +19,26 @@ pub enum Metric {
     RefreshTokenReused,
     /// A handler panicked.
     Panic,
+    /// What administrators have changed of the limits cannot be read; the last good policies hold.
+    PoliciesUnavailable,
+    /// What administrators have changed of the limits makes no good policy; the last good ones hold.
+    PoliciesMalformed,
+    /// Requests that the limits let pass.
+    LimitAdmitted,
+    /// Requests that a limit refused.
+    LimitDenied,
+    /// Times that a limit in shadow mode would have refused a request.
+    LimitShadowDenied,
+    /// Limits decided without the limiter's table, because it did not answer.
+    LimitWithoutStore,
+    /// Calls of the limiter without an answer.
+    LimitStoreErrors,
+    /// Calls of the limiter.
+    LimitCalls,
+    /// Units that the limiter took.
+    LimitUnitsTaken,
+    /// Units that the limiter took and that were neither spent nor given back.
+    LimitUnitsWasted,
     /// A function of events failed through no fault of who sent the event.
     EventFailed,
 }
@@ -30,6 +50,16 @@ impl Metric {
             Self::SecretMalformed => "SecretMalformed",
             Self::RefreshTokenReused => "RefreshTokenReused",
             Self::Panic => "Panic",
+            Self::PoliciesUnavailable => "PoliciesUnavailable",
+            Self::PoliciesMalformed => "PoliciesMalformed",
+            Self::LimitAdmitted => "LimitAdmitted",
+            Self::LimitDenied => "LimitDenied",
+            Self::LimitShadowDenied => "LimitShadowDenied",
+            Self::LimitWithoutStore => "LimitWithoutStore",
+            Self::LimitStoreErrors => "LimitStoreErrors",
+            Self::LimitCalls => "LimitCalls",
+            Self::LimitUnitsTaken => "LimitUnitsTaken",
+            Self::LimitUnitsWasted => "LimitUnitsWasted",
             Self::EventFailed => "EventFailed",
         }
     }
@@ -52,26 +82,36 @@ impl Metrics {
     /// Counts one event.
     pub fn count(&self, metric: Metric) {
         tracing::debug!(metric = metric.name(), "counted");
-        if self.is_on {
+        self.add(&[(metric, 1)]);
+    }
+
+    /// Counts several at once, in one line; those of zero are left out.
+    pub fn add(&self, counts: &[(Metric, u64)]) {
+        let counts: Vec<_> = counts.iter().filter(|(_, count)| *count > 0).copied().collect();
+        if self.is_on && !counts.is_empty() {
             // A metric that cannot be written is not worth failing a request for.
-            let _ = writeln!(std::io::stdout().lock(), "{}", self.line(metric));
+            let _ = writeln!(std::io::stdout().lock(), "{}", self.line(&counts));
         }
     }
 
-    fn line(&self, metric: Metric) -> serde_json::Value {
-        let name = metric.name();
-        json!({
+    fn line(&self, counts: &[(Metric, u64)]) -> Value {
+        let definition =
+            |(metric, _): &(Metric, u64)| json!({ "Name": metric.name(), "Unit": "Count" });
+        let mut line = json!({
             "_aws": {
                 "Timestamp": self.clock.now().unix_millis(),
                 "CloudWatchMetrics": [{
                     "Namespace": "minigate",
                     "Dimensions": [["function"]],
-                    "Metrics": [{ "Name": name, "Unit": "Count" }],
+                    "Metrics": counts.iter().map(definition).collect::<Vec<_>>(),
                 }],
             },
             "function": &*self.function,
-            name: 1,
-        })
+        });
+        for (metric, count) in counts {
+            line[metric.name()] = (*count).into();
+        }
+        line
     }
 }
 
@@ -82,11 +122,15 @@ mod tests {
 
     #[test]
     fn a_line_has_the_documented_shape() {
-        let line = Metrics::new(Arc::new(SystemClock), "sessions").line(Metric::SecretUnavailable);
+        let counts = [(Metric::SecretUnavailable, 1), (Metric::LimitCalls, 7)];
+        let line = Metrics::new(Arc::new(SystemClock), "sessions").line(&counts);
         assert_eq!(line["SecretUnavailable"], 1);
+        assert_eq!(line["LimitCalls"], 7);
         assert_eq!(line["function"], "sessions");
         assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0][0], "function");
-        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"], "SecretUnavailable");
+        let metrics = &line["_aws"]["CloudWatchMetrics"][0]["Metrics"];
+        assert_eq!(metrics[0]["Name"], "SecretUnavailable");
+        assert_eq!(metrics[1], json!({ "Name": "LimitCalls", "Unit": "Count" }));
         assert!(
             line["_aws"]["Timestamp"].as_u64().is_some_and(|millis| millis > 1_700_000_000_000)
         );

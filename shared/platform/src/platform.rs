@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::{
     Background, Config, Metrics, SystemClock, SystemEntropy, aws, environment,
     layers::AddressLimit,
+    limits::Limits,
     secrets::{Bots, SecretsManager, SigningSecret, Surroundings},
 };
 
@@ -47,6 +48,8 @@ pub struct Parts {
     pub signing: SigningSecret,
     /// The limit per client address.
     pub address_limit: AddressLimit,
+    /// The limits that hold over all instances.
+    pub limits: Limits,
     /// Where events are counted.
     pub metrics: Metrics,
     /// Work that requests leave running.
@@ -76,7 +79,8 @@ impl Platform {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        let store = Store::new(aws_sdk_dynamodb::Client::new(aws), config.tables.clone());
+        let dynamodb = aws_sdk_dynamodb::Client::new(aws);
+        let store = Store::new(dynamodb.clone(), config.tables.clone());
         let source = SecretsManager::new(aws_sdk_secretsmanager::Client::new(aws));
         let metrics = Metrics::new(Arc::clone(&clock), &config.function_name);
         let background = Background::default();
@@ -85,10 +89,12 @@ impl Platform {
             background: background.clone(),
             metrics: metrics.clone(),
         };
+        let limits = Limits::new(&config, dynamodb, store.clone(), &*entropy, &surroundings);
         Self(Arc::new(Parts {
             bots: Bots::new(&config, &source, &surroundings),
             signing: SigningSecret::new(&config, &source, &surroundings),
             address_limit: AddressLimit::new(config.address_limit_per_minute, Arc::clone(&clock)),
+            limits,
             config,
             clock,
             entropy,
@@ -110,6 +116,12 @@ impl Platform {
             }
         };
         let _ = tokio::join!(timeout(WARM_TIMEOUT, secrets), connection);
+    }
+
+    /// Gives back what is held in advance, for `limit` at most. To be called before the process
+    /// ends.
+    pub async fn stop(&self, limit: Duration) {
+        self.limits.shutdown(limit).await;
     }
 
     /// The present moment.

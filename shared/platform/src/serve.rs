@@ -109,7 +109,7 @@ fn start(
             error = keep_awake => fail(&error),
             () = told_to_stop() => {
                 tracing::debug!("told to stop");
-                background.settle(STOP_LIMIT).await;
+                tokio::join!(platform.stop(STOP_LIMIT), background.settle(STOP_LIMIT));
                 ExitCode::SUCCESS
             }
         }

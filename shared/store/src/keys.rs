@@ -5,14 +5,17 @@
 //! | `Main` | profile of a user | `USER#<user id>` | `ACCOUNT#PROFILE` |
 //! | `Main` | sessions of a user | `USER#<user id>` | `ACCOUNT#SESSIONS` |
 //! | `Main` | tier that was given to a user | `USER#<user id>` | `ACCOUNT#TIER` |
+//! | `Main` | what was changed of the rate limits | `LIMITS` | `POLICIES` |
 //! | `Volatile` | init data used up (one-time use) | `REPLAY#<hash>` | – |
+//! | `Volatile` | state of the rate limits, which the crate `minigate-limiter` owns | `LIMIT#<n>#<user, address or API key>` | – |
+//! | `Audit` | what an administrator did | `SYSTEM` | `<milliseconds>#<random>` |
 //!
-//! The two items of an account share a prefix, so that one query reads both.
+//! The items of an account share a prefix, so that one query reads both.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use minigate_domain::UserId;
+use minigate_domain::{Timestamp, UserId};
 
 use crate::call::string;
 
@@ -53,6 +56,17 @@ pub(crate) struct MainKey<P = String> {
 
 /// The key that [`crate::Store::probe`] asks for; no item has it.
 pub(crate) const PROBE: MainKey<&str> = MainKey { partition: "PROBE", sort: "PROBE" };
+
+/// The item with what was changed of the rate limits.
+pub(crate) const POLICIES: MainKey<&str> = MainKey { partition: "LIMITS", sort: "POLICIES" };
+
+/// The partition of `Audit` with what administrators did.
+pub(crate) const AUDIT_TRAIL: &str = "SYSTEM";
+
+/// The sort key of an entry: in the order of time until the year 2286.
+pub(crate) fn audit_entry(at: Timestamp, id: u64) -> String {
+    format!("{:013}#{id:016x}", at.unix_millis())
+}
 
 impl<P: Into<String>> MainKey<P> {
     pub(crate) fn into_attributes(self) -> HashMap<String, AttributeValue> {

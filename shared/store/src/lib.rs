@@ -6,9 +6,11 @@
 //! [`Store::revoke_session`] and [`Store::revoke_all_sessions`] cannot, and switch the retry off.
 
 mod account;
+mod audit;
 mod call;
 mod error;
 mod keys;
+mod policies;
 mod profile;
 mod session;
 mod tier;
@@ -18,6 +20,7 @@ use aws_sdk_dynamodb::Client;
 pub use account::Account;
 pub use error::StoreError;
 pub use keys::Tables;
+pub use policies::ChangePolicies;
 pub use profile::ChangeProfile;
 pub use session::{AlreadyUsed, OneTimeUse, OpenSession, OpenedSession, Revocation, Rotated};
 

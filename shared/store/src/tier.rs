@@ -5,11 +5,12 @@
 //! over.
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
-use minigate_domain::{Tier, UserId};
+use minigate_domain::{AuditEntry, Tier, UserId};
 use serde::Deserialize;
 
 use crate::{
     Store, StoreError,
+    audit::append,
     call::{Item, decoded, encoded, failed, first_failure, not_built, number},
     keys,
     session::MAX_ATTEMPTS,
@@ -23,13 +24,19 @@ struct TierItem {
 }
 
 impl Store {
-    /// Gives a user a tier, in one write that does all or nothing. The user need not have had a
+    /// Gives a user a tier and records who did it, in one write that does all or nothing. The user need not have had a
     /// session yet. It takes effect with the next refresh or session; access tokens keep the former
     /// tier until they end.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Refused`] or [`StoreError::Contended`].
-    pub async fn set_tier(&self, user_id: UserId, tier: Tier) -> Result<(), StoreError> {
+    /// [`StoreError::Unavailable`], [`StoreError::Refused`], [`StoreError::Corrupt`] or
+    /// [`StoreError::Contended`].
+    pub async fn set_tier(
+        &self,
+        user_id: UserId,
+        tier: Tier,
+        entry: &AuditEntry,
+    ) -> Result<(), StoreError> {
         let put = Put::builder()
             .table_name(&self.tables.main)
             .set_item(Some(keys::tier(user_id).into_attributes()))
@@ -58,7 +65,7 @@ impl Store {
         for _ in 0..MAX_ATTEMPTS {
             let write = self.client.transact_write_items();
             let write = write.transact_items(put.clone()).transact_items(repeat.clone());
-            match write.send().await {
+            match write.transact_items(append(&self.tables.audit, entry)?).send().await {
                 Ok(_) => return Ok(()),
                 // The user is opening or refreshing a session at this moment.
                 Err(error) if matches!(first_failure(&error), Some((_, "TransactionConflict"))) => {

@@ -31,14 +31,16 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use http::{Request, StatusCode, Uri, uri::Scheme};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Either, Full};
 use hyper::body::Incoming;
 use minigate_embedded_aws::{
     BindError,
     loopback::{ANY_PORT, LoopbackServer, Upstream},
     protocol::{Answer, Call, Service},
 };
+use serde_json::Value;
 use tokio::time::sleep;
 
 /// What happens to a call.
@@ -69,14 +71,33 @@ pub enum Target {
     Service(Service),
     /// Every call of one operation, such as `GetItem`.
     Operation(String),
+    /// Those on one item of DynamoDB whose partition key begins like this.
+    Within(Box<Self>, String),
+    /// Those on no such item.
+    Outside(Box<Self>, String),
 }
 
 impl Target {
-    fn matches(&self, call: &Call) -> bool {
+    /// Of these calls, those on an item of DynamoDB whose partition key begins with `prefix`.
+    #[must_use]
+    pub fn within(self, prefix: &str) -> Self {
+        Self::Within(Box::new(self), prefix.to_owned())
+    }
+
+    /// Of these calls, those on no item of DynamoDB whose partition key begins with `prefix`.
+    #[must_use]
+    pub fn outside(self, prefix: &str) -> Self {
+        Self::Outside(Box::new(self), prefix.to_owned())
+    }
+
+    fn matches(&self, received: &Received) -> bool {
+        let begins_with = |prefix: &str| received.1.starts_with(prefix);
         match self {
             Self::Any => true,
-            Self::Service(service) => call.service == *service,
-            Self::Operation(operation) => call.operation == *operation,
+            Self::Service(service) => received.0.service == *service,
+            Self::Operation(operation) => received.0.operation == *operation,
+            Self::Within(target, prefix) => target.matches(received) && begins_with(prefix),
+            Self::Outside(target, prefix) => target.matches(received) && !begins_with(prefix),
         }
     }
 }
@@ -92,6 +113,9 @@ impl From<&str> for Target {
         Self::Operation(operation.to_owned())
     }
 }
+
+/// A call and the partition key of the item it is on; an empty one for a call on no item or several.
+type Received = (Call, String);
 
 /// Why the proxy does not start.
 #[derive(Debug, thiserror::Error)]
@@ -127,10 +151,14 @@ impl FaultProxy {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
         let server = LoopbackServer::bind(ANY_PORT, move |request| {
-            let call = Call::from_headers(request.headers());
-            let struck = call.and_then(|call| lock(&shared).receive(call));
-            let upstream = upstream.clone();
+            let (shared, upstream) = (Arc::clone(&shared), upstream.clone());
             async move {
+                let call = Call::from_headers(request.headers());
+                let (head, body) = request.into_parts();
+                let body = body.collect().await.ok()?.to_bytes();
+                let key = partition_key(&body);
+                let struck = call.and_then(|call| lock(&shared).receive((call, key)));
+                let request = Request::from_parts(head, Either::Left(Full::new(body)));
                 match struck {
                     None => forward(&upstream, request).await,
                     Some((service, fault)) => strike(service, fault, &upstream, request).await,
@@ -172,12 +200,25 @@ impl FaultProxy {
     pub fn count(&self, target: impl Into<Target>) -> usize {
         let target = target.into();
         let state = lock(&self.state);
-        state.received.iter().filter(|(call, _)| target.matches(call)).map(|(_, count)| count).sum()
+        let received = state.received.iter();
+        received.filter(|(received, _)| target.matches(received)).map(|(_, count)| count).sum()
     }
 
     /// How often each call was received.
     pub fn calls(&self) -> BTreeMap<Call, usize> {
-        lock(&self.state).received.clone()
+        self.calls_of(Target::Any)
+    }
+
+    /// How often each call of `target` was received.
+    pub fn calls_of(&self, target: impl Into<Target>) -> BTreeMap<Call, usize> {
+        let target = target.into();
+        let mut calls = BTreeMap::new();
+        for (received, count) in &lock(&self.state).received {
+            if target.matches(received) {
+                *calls.entry(received.0.clone()).or_default() += count;
+            }
+        }
+        calls
     }
 
     /// Forgets the calls received so far. Faults stay.
@@ -209,7 +250,7 @@ impl Drop for FaultGuard {
 
 #[derive(Debug, Default)]
 struct State {
-    received: BTreeMap<Call, usize>,
+    received: BTreeMap<Received, usize>,
     /// The oldest first.
     injected: Vec<Injected>,
 }
@@ -223,19 +264,19 @@ struct Injected {
 }
 
 impl State {
-    /// Counts `call` and decides which fault strikes it.
-    fn receive(&mut self, call: Call) -> Option<(Service, Fault)> {
+    /// Counts a call and decides which fault strikes it.
+    fn receive(&mut self, received: Received) -> Option<(Service, Fault)> {
         let struck = self
             .injected
             .iter_mut()
             .rev()
-            .find(|fault| fault.remaining > 0 && fault.target.matches(&call))
+            .find(|fault| fault.remaining > 0 && fault.target.matches(&received))
             .map(|fault| {
                 fault.remaining -= 1;
                 fault.hits.fetch_add(1, Ordering::Relaxed);
-                (call.service, fault.fault)
+                (received.0.service, fault.fault)
             });
-        *self.received.entry(call).or_default() += 1;
+        *self.received.entry(received).or_default() += 1;
         struck
     }
 }
@@ -245,8 +286,16 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The partition key of the one item that a request to DynamoDB is about, if it is named `PK`.
+fn partition_key(body: &[u8]) -> String {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    ["Key", "Item"].iter().find_map(|item| body[item]["PK"]["S"].as_str()).unwrap_or("").to_owned()
+}
+
+type Forwarded = Request<Either<Full<Bytes>, Incoming>>;
+
 /// `None` closes the connection: what a client sees of a service that is gone.
-async fn forward(upstream: &Upstream, request: Request<Incoming>) -> Option<Answer> {
+async fn forward(upstream: &Upstream, request: Forwarded) -> Option<Answer> {
     upstream
         .forward(request)
         .await
@@ -258,7 +307,7 @@ async fn strike(
     service: Service,
     fault: Fault,
     upstream: &Upstream,
-    request: Request<Incoming>,
+    request: Forwarded,
 ) -> Option<Answer> {
     let (status, code, message) = match fault {
         Fault::DelayRequest(delay) => {
@@ -285,7 +334,5 @@ async fn strike(
             (StatusCode::INTERNAL_SERVER_ERROR, code, "Internal error, injected by a test")
         }
     };
-    // A request left unread would cost the client its connection, which a service does not do.
-    drop(request.into_body().collect().await);
     Some(service.error(status, code, message))
 }

@@ -56,9 +56,9 @@ impl Fixture {
         let aws = EmbeddedAws::start(Options::default()).await.unwrap();
         let direct = client(&aws.endpoint_url(), 1);
         let id = AttributeDefinition::builder()
-            .attribute_name("id")
+            .attribute_name("PK")
             .attribute_type(ScalarAttributeType::S);
-        let key = KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash);
+        let key = KeySchemaElement::builder().attribute_name("PK").key_type(KeyType::Hash);
         direct
             .create_table()
             .table_name("Counters")
@@ -77,7 +77,7 @@ impl Fixture {
         self.client
             .update_item()
             .table_name("Counters")
-            .key("id", AttributeValue::S("a".into()))
+            .key("PK", AttributeValue::S("a".into()))
             .update_expression("ADD hits :one")
             .expression_attribute_values(":one", AttributeValue::N("1".into()))
             .send()
@@ -87,7 +87,7 @@ impl Fixture {
     /// The counter's value, read around the proxy.
     async fn counter(&self) -> u32 {
         let get = self.direct.get_item().table_name("Counters").consistent_read(true);
-        let read = get.key("id", AttributeValue::S("a".into())).send().await.unwrap();
+        let read = get.key("PK", AttributeValue::S("a".into())).send().await.unwrap();
         read.item.map_or(0, |item| item["hits"].as_n().unwrap().parse().unwrap())
     }
 }
@@ -197,6 +197,28 @@ async fn a_fault_strikes_its_target_until_its_guard_is_dropped() {
 
     let _secrets = fixture.proxy.inject(Service::SecretsManager, Fault::Refuse);
     fixture.increment().await.unwrap();
+}
+
+#[tokio::test]
+async fn calls_are_told_apart_by_their_partition_key() {
+    let fixture = Fixture::start(1).await;
+    let update = |key: &str| {
+        let update = fixture.client.update_item().table_name("Counters");
+        update.key("PK", AttributeValue::S(key.to_owned())).send()
+    };
+    let struck = fixture.proxy.inject(Target::from("UpdateItem").within("A#"), Fault::Throttle);
+    update("A#1").await.unwrap_err();
+    update("B#1").await.unwrap();
+    assert_eq!(struck.hits(), 1);
+    drop(struck);
+    let _others = fixture.proxy.inject(Target::Any.outside("A#"), Fault::Throttle);
+    update("A#1").await.unwrap();
+    update("B#1").await.unwrap_err();
+    fixture.client.list_tables().send().await.unwrap_err();
+    assert_eq!(fixture.proxy.count(Target::Any.within("A#")), 2);
+    assert_eq!(fixture.proxy.count(Target::from("UpdateItem").outside("A#")), 2);
+    assert_eq!(fixture.proxy.count(Target::Any.outside("A#")), 3);
+    assert_eq!(fixture.proxy.calls_of(Target::Any.outside("A#")).len(), 2);
 }
 
 #[tokio::test]

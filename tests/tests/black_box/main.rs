@@ -1,8 +1,8 @@
 //! The API as its clients meet it: over HTTP, and nothing else.
 //!
-//! The modules mirror the routes (`sessions`, `profile`, `verify`, `keys`, `health`), what all routes share (`http`,
-//! `credentials`), another back end that verifies tokens by itself (`offline`), and what happens when
-//! AWS is not well (`faults`).
+//! The modules mirror the routes (`sessions`, `profile`, `verify`, `keys`, `system`, `health`), what
+//! all routes share (`http`, `credentials`, `limits`), another back end that verifies tokens by itself
+//! (`offline`), and what happens when AWS is not well (`faults`).
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -14,7 +14,9 @@ mod faults;
 mod health;
 mod http;
 mod keys;
+mod limits;
 mod offline;
 mod profile;
 mod sessions;
+mod system;
 mod verify;

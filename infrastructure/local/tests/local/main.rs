@@ -4,4 +4,5 @@
 mod authorizer;
 mod command;
 mod functions;
+mod limits;
 mod reference;

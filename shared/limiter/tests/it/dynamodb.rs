@@ -324,3 +324,24 @@ async fn dynamodb_does_what_an_update_says() {
         assert_eq!(memory.read(&update.key, &names).await.unwrap(), read);
     }
 }
+
+#[tokio::test]
+async fn units_taken_for_waiting_requests_are_not_given_back_as_idle() {
+    let bed = Bed::start().await;
+    let limiter = Arc::new(bed.limiter());
+    let policy = Policy::rate("api", 20, Duration::from_secs(3_600)).build().unwrap();
+    let requests = (0..20).map(|_| {
+        let (limiter, policy, clock) = (Arc::clone(&limiter), policy.clone(), bed.clock.clone());
+        tokio::spawn(async move {
+            let decision = limiter.check(policy.on("user").unwrap()).await;
+            // What a server does after each answer.
+            clock.advance(Duration::from_millis(15));
+            limiter.release_idle().await;
+            decision.is_allowed()
+        })
+    });
+    for request in requests.collect::<Vec<_>>() {
+        assert!(request.await.unwrap());
+    }
+    assert!(bed.calls() <= 3, "{} calls", bed.calls());
+}

@@ -5,5 +5,6 @@ mod bed;
 mod dynamodb;
 mod policies;
 mod rules;
+mod several;
 mod simulation;
 mod simulator;

@@ -1,10 +1,14 @@
 //! Who is asking. A handler names what it needs in its signature:
 //!
-//! | extractor | credentials | store calls |
-//! |---|---|---|
-//! | [`User`] | access token or init data | none |
-//! | [`LiveUser`] | the same, and the session has not been revoked | one read |
-//! | [`Admin`] | as for [`User`], and the user is an administrator | none |
+//! | extractor | credentials | limit | store calls |
+//! |---|---|---|---|
+//! | [`User`] | access token or init data | `api` | none |
+//! | [`LiveUser`] | the same, and the session has not been revoked | `api` | one read |
+//! | [`Admin`] | as for [`User`], and the user is an administrator | `admin` | none |
+//! | [`LiveAdmin`] | the same, and the session has not been revoked | `admin` | one read |
+//!
+//! The limit comes after the credentials, so that a forged one costs no call of the limiter
+//! ([`crate::limits`]).
 //!
 //! Revoking a session therefore takes effect within an access token's life on routes that take a
 //! [`User`], and at once on the others.
@@ -14,4 +18,4 @@ mod init_data;
 mod user;
 
 pub use init_data::{TelegramUser, verify_init_data};
-pub use user::{Admin, LiveUser, User, verify_refresh_token};
+pub use user::{Admin, LiveAdmin, LiveUser, User, verify_refresh_token};

@@ -4,11 +4,13 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, request::Parts},
 };
+use futures_util::future::BoxFuture;
 use minigate_domain::{BotId, SessionId, Tier, UserId};
 
 use super::{credentials::Credentials, init_data};
 use crate::{
     Code, Platform, Problem,
+    limits::{Charge, RateLimits, Rule},
     tokens::{AccessClaims, KeyRing, RefreshClaims, TokenError},
 };
 
@@ -30,12 +32,16 @@ pub struct User {
 pub struct LiveUser(pub User);
 
 /// A [`User`] who is an administrator of the deployment. It asks no store, so that an administrator
-/// can look at a deployment whose store is down; what changes something takes a [`LiveUser`] too.
+/// can look at a deployment whose store is down; what changes something takes a [`LiveAdmin`].
 #[derive(Clone, Copy, Debug)]
 pub struct Admin(pub User);
 
+/// An [`Admin`] whose session has not been revoked.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveAdmin(pub User);
+
 impl User {
-    /// The user whose credentials these headers hold.
+    /// The user whose credentials these headers hold. It counts against no limit.
     ///
     /// # Errors
     /// A problem that names `authorization` if there are none or they are refused, or
@@ -68,7 +74,9 @@ impl FromRequestParts<Platform> for User {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
-        Self::of(platform, &parts.headers).await
+        let user = authenticate(parts, platform).await?;
+        charge(Rule::Api, &user, parts, platform).await?;
+        Ok(user)
     }
 }
 
@@ -77,12 +85,7 @@ impl FromRequestParts<Platform> for LiveUser {
 
     async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
         let user = User::from_request_parts(parts, platform).await?;
-        if let Some(session_id) = user.session_id {
-            let sessions = platform.store.sessions(user.id).await?;
-            if !sessions.by_id.contains_key(&session_id) {
-                return Err(Problem::new(Code::SessionRevoked));
-            }
-        }
+        check_session(&user, platform).await?;
         Ok(Self(user))
     }
 }
@@ -91,12 +94,50 @@ impl FromRequestParts<Platform> for Admin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
-        let user = User::from_request_parts(parts, platform).await?;
+        let user = authenticate(parts, platform).await?;
         if !platform.config.admins.contains(&user.id) {
             return Err(Problem::new(Code::AdminRequired));
         }
+        charge(Rule::Admin, &user, parts, platform).await?;
         Ok(Self(user))
     }
+}
+
+impl FromRequestParts<Platform> for LiveAdmin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
+        let Admin(user) = Admin::from_request_parts(parts, platform).await?;
+        check_session(&user, platform).await?;
+        Ok(Self(user))
+    }
+}
+
+/// Whether the session of the credentials has not been revoked: one read, none with init data.
+async fn check_session(user: &User, platform: &Platform) -> Result<(), Problem> {
+    let Some(session_id) = user.session_id else { return Ok(()) };
+    let sessions = platform.store.sessions(user.id).await?;
+    let is_live = sessions.by_id.contains_key(&session_id);
+    if is_live { Ok(()) } else { Err(Problem::new(Code::SessionRevoked)) }
+}
+
+/// Verifies the credentials in memory. As a trait object, because the compiler has a limit on how
+/// deep futures may be nested.
+fn authenticate<'a>(
+    parts: &'a Parts,
+    platform: &'a Platform,
+) -> BoxFuture<'a, Result<User, Problem>> {
+    Box::pin(User::of(platform, &parts.headers))
+}
+
+async fn charge(
+    rule: Rule,
+    user: &User,
+    parts: &Parts,
+    platform: &Platform,
+) -> Result<(), Problem> {
+    let charge = Charge::user(rule, user.id, user.tier);
+    RateLimits::of(parts, platform).admit(&[charge]).await
 }
 
 async fn verify_access_token(platform: &Platform, token: &str) -> Result<AccessClaims, Problem> {

@@ -1,6 +1,9 @@
 //! Where a request comes from.
 
-use std::{convert::Infallible, net::IpAddr};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv6Addr},
+};
 
 use axum::{
     extract::FromRequestParts,
@@ -27,6 +30,40 @@ impl ClientAddress {
         let address = extensions.get::<Self>().and_then(|known| known.0).or_else(from_gateway);
         Self(address.map(|address: IpAddr| address.to_canonical()))
     }
+
+    /// What counts as one address: of IPv6 a /64, which is what a household or a server is given.
+    pub fn network(self) -> Option<IpAddr> {
+        self.0.map(|address| match address {
+            IpAddr::V4(_) => address,
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+            }
+        })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.extensions))
+    }
+}
+
+/// The id of the API key that a machine client has sent, from API Gateway, which has checked it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKeyId(pub Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for ApiKeyId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(match parts.extensions.request_context_ref() {
+            Some(RequestContext::ApiGatewayV1(context)) => context.identity.api_key_id.clone(),
+            _ => None,
+        }))
+    }
 }
 
 /// Device and address of the client, as a user sees them in the list of their sessions.
@@ -41,5 +78,19 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientOrigin {
         let ClientAddress(address) = ClientAddress::of(&parts.extensions);
         let address = address.map(|address| address.to_string()).unwrap_or_default();
         Ok(Self(Origin::new(agent.unwrap_or_default(), address)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let network = |text: &str| ClientAddress(Some(text.parse().unwrap())).network();
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::1"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+        assert_eq!(ClientAddress(None).network(), None);
     }
 }

@@ -63,7 +63,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
             ));
         }
         let version = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        let version = version.filter(|text| !text.starts_with(['+', '0'])).map(str::parse);
+        let is_canonical = |text: &&str| *text == "0" || !text.starts_with(['+', '0']);
+        let version = version.filter(is_canonical).map(str::parse);
         Ok(match version {
             Some(Ok(version)) => Self::Version(version),
             _ => Self::Never,
@@ -92,6 +93,7 @@ mod tests {
             ("\"2\", \"3\"", Ok(IfMatch::Never)),
             ("\"abc\"", Ok(IfMatch::Never)),
             ("\"03\"", Ok(IfMatch::Never)),
+            ("\"0\"", Ok(IfMatch::Version(0))),
             ("3", Err(Code::HeaderInvalid)),
             ("\"", Err(Code::HeaderInvalid)),
             ("", Err(Code::HeaderInvalid)),

@@ -6,7 +6,7 @@ mod headers;
 mod json;
 mod path;
 
-pub use client::{ClientAddress, ClientOrigin};
+pub use client::{ApiKeyId, ClientAddress, ClientOrigin};
 pub use headers::{IdempotencyKey, IfMatch};
 pub use json::{Json, OptionalJson};
 pub use path::Path;

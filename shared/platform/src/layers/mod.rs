@@ -1,14 +1,15 @@
 //! What happens to every request before and after its handler, in one place and one order.
 //!
 //! ```text
-//! request  ─▶ observe ─▶ security headers ─▶ CORS ─▶ panics ─▶ deadline ─▶ body limit ─▶ edge ─▶ address limit ─▶ handler
-//! response ◀─ observe ◀─ security headers ◀─ CORS ◀─ panics ◀─ deadline ◀───────────────────────────────────────── handler
+//! request  ─▶ observe ─▶ security headers ─▶ CORS ─▶ panics ─▶ deadline ─▶ body limit ─▶ edge ─▶ address limit ─▶ rate limits ─▶ handler
+//! response ◀─ observe ◀─ security headers ◀─ CORS ◀─ panics ◀─ deadline ◀─────────────────────────────────────── rate limits ◀─ handler
 //! ```
 //!
 //! *Observe* is outermost: it names the request, writes out and logs problems, and writes the
 //! access log. Security headers and CORS come next, so that a 503 of the deadline and a 500 of a
 //! panic carry them too and a browser can read them. Credentials are read by the extractors in
-//! [`crate::auth`], after the address limit.
+//! [`crate::auth`], after the address limit; they and the handler charge the request to the limits
+//! that hold over all instances ([`crate::limits`]).
 
 mod address_limit;
 mod cors;
@@ -17,6 +18,7 @@ mod edge;
 mod headers;
 mod observe;
 mod panics;
+mod rate_limits;
 
 use axum::{extract::DefaultBodyLimit, middleware};
 
@@ -38,6 +40,7 @@ pub fn around(router: Router, platform: &Platform) -> axum::Router {
     routes
         .fallback(async || Problem::new(Code::RouteNotFound))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed))
+        .layer(middleware::from_fn_with_state(state(), rate_limits::settle))
         .layer(middleware::from_fn_with_state(state(), address_limit::enforce))
         .layer(middleware::from_fn_with_state(state(), edge::enforce))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -8,7 +8,8 @@ use aws_sdk_dynamodb::{
     types::AttributeValue,
 };
 use minigate_domain::{
-    BotId, Clock, Entropy, IdempotencyKey, Origin, Profile, Session, SessionId, Timestamp, UserId,
+    AuditEntry, BotId, Clock, Entropy, IdempotencyKey, Origin, Profile, Session, SessionId, Tier,
+    Timestamp, UserId,
 };
 use minigate_embedded_aws::{EmbeddedAws, Options};
 use minigate_store::{OpenSession, OpenedSession, Store, Tables};
@@ -83,6 +84,16 @@ impl Bed {
             .send()
             .await
             .unwrap();
+    }
+
+    /// What an administrator does now.
+    pub(crate) fn entry(&self, action: &str) -> AuditEntry {
+        AuditEntry::new(&self.entropy, self.now(), user_id(99), action, "subject".to_owned())
+    }
+
+    pub(crate) async fn set_tier(&self, user: u64, tier: Tier) {
+        let entry = self.entry("tier.changed");
+        self.store.set_tier(user_id(user), tier, &entry).await.unwrap();
     }
 
     pub(crate) fn random_key(&self) -> Option<IdempotencyKey> {

@@ -17,19 +17,19 @@ async fn a_tier_reaches_the_next_refresh_and_the_next_session() {
     let bed = Bed::start().await;
     let opened = bed.open(1).await;
     assert_eq!(opened.tier, Tier::Free);
-    bed.store.set_tier(user_id(1), Tier::Pro).await.unwrap();
+    bed.set_tier(1, Tier::Pro).await;
     assert_eq!(refresh(&bed, opened.id, 0).await.unwrap().tier, Tier::Pro);
     assert_eq!(refresh(&bed, opened.id, 0).await.unwrap().tier, Tier::Pro, "a lost answer");
     assert_eq!(bed.open(1).await.tier, Tier::Pro);
     assert_eq!(bed.open(2).await.tier, Tier::Free);
-    bed.store.set_tier(user_id(1), Tier::Free).await.unwrap();
+    bed.set_tier(1, Tier::Free).await;
     assert_eq!(refresh(&bed, opened.id, 1).await.unwrap().tier, Tier::Free);
 }
 
 #[tokio::test]
 async fn a_tier_may_come_before_the_first_session() {
     let bed = Bed::start().await;
-    bed.store.set_tier(user_id(1), Tier::Internal).await.unwrap();
+    bed.set_tier(1, Tier::Internal).await;
     let opened = bed.open(1).await;
     assert_eq!(opened.tier, Tier::Internal);
     assert_eq!(bed.store.sessions(user_id(1)).await.unwrap().by_id.len(), 1);
@@ -40,7 +40,7 @@ async fn a_tier_may_come_before_the_first_session() {
 async fn a_tier_outlives_the_sessions_item() {
     let bed = Bed::start().await;
     bed.open(1).await;
-    bed.store.set_tier(user_id(1), Tier::Pro).await.unwrap();
+    bed.set_tier(1, Tier::Pro).await;
     // What DynamoDB does some time after the last session has expired.
     bed.forget_sessions(1).await;
     let opened = bed.open(1).await;
@@ -61,7 +61,7 @@ async fn a_session_opened_during_the_change_does_not_keep_the_former_tier() {
         while slow.hits() == 0 {
             tokio::task::yield_now().await;
         }
-        bed.store.set_tier(user_id(1), Tier::Pro).await.unwrap();
+        bed.set_tier(1, Tier::Pro).await;
     };
     let (opened, ()) = tokio::join!(opening, change);
     let opened = opened.unwrap().unwrap();

@@ -1,4 +1,7 @@
 //! How often each route calls AWS. A call too many is latency for every user and money every day.
+//!
+//! The product's calls are told apart from the limiter's, which are on items of their own in the
+//! table `Volatile`: one for each key that memory does not know enough of.
 
 use std::time::Instant;
 
@@ -6,7 +9,8 @@ use minigate_embedded_aws::protocol::Service;
 use minigate_tests::{Answer, Cloud, Deployment, OpenSession, Request, random_user, with_header};
 use serde_json::json;
 
-/// Sends the request, checks its status, and returns the calls it made: `GetItem GetItem`.
+/// Sends the request, checks its status, and returns the calls it made, and how many of them were
+/// the limiter's: `GetItem GetItem +1`.
 async fn calls(cloud: &Cloud, request: Request, status: u16) -> (Answer, String) {
     cloud.reset_counts();
     let answer = request.send().await;
@@ -15,12 +19,17 @@ async fn calls(cloud: &Cloud, request: Request, status: u16) -> (Answer, String)
     for (call, count) in cloud.calls() {
         names.extend(std::iter::repeat_n(call.operation, count));
     }
+    let of_limiter = cloud.proxy().count(Cloud::limiter());
+    if of_limiter > 0 {
+        names.push(format!("+{of_limiter}"));
+    }
     (answer, names.join(" "))
 }
 
+/// The limits are those of users, on which nothing is leased: each charge is a call, the worst case.
 async fn prepared() -> Option<(Cloud, Deployment, OpenSession)> {
     let cloud = Cloud::start().await?;
-    let api = cloud.serve(&[]).await;
+    let api = cloud.serve(&[("MINIGATE_LIMITS", "login=100,login-address=100")]).await;
     let session = api.new_session().await;
     Some((cloud, api, session))
 }
@@ -30,27 +39,31 @@ async fn opening_a_session_is_one_read_and_one_write() {
     let Some((cloud, api, known)) = prepared().await else { return };
     let post = |user: u64| api.post("/v1/sessions").tma(&api.bot.init_data(user));
     let (_, first) = calls(&cloud, post(random_user()), 201).await;
-    assert_eq!(first, "Query TransactWriteItems");
+    assert_eq!(first, "Query TransactWriteItems +2");
     for _ in 0..6 {
         let (_, later) = calls(&cloud, post(known.user_id), 201).await;
-        assert_eq!(later, "Query UpdateItem");
+        assert_eq!(later, "Query UpdateItem +2");
     }
     let (_, repeated) = {
         calls(&cloud, post(known.user_id).idempotency_key("k"), 201).await;
         calls(&cloud, post(known.user_id).idempotency_key("k"), 201).await
     };
-    assert_eq!(repeated, "Query");
+    assert_eq!(repeated, "Query +2");
 }
 
 #[tokio::test]
 async fn once_only_init_data_costs_no_further_call() {
     let Some(cloud) = Cloud::start().await else { return };
-    let api = cloud.serve(&[("MINIGATE_INIT_DATA_ONE_TIME_USE", "true")]).await;
+    let api = cloud.serve(&[
+        ("MINIGATE_INIT_DATA_ONE_TIME_USE", "true"),
+        ("MINIGATE_LIMITS", "login=100,login-address=100"),
+    ]);
+    let api = api.await;
     let user = random_user();
     for _ in 0..2 {
         let request = api.post("/v1/sessions").tma(&api.bot.init_data(user));
         let (_, made) = calls(&cloud, request, 201).await;
-        assert_eq!(made, "Query TransactWriteItems");
+        assert_eq!(made, "Query TransactWriteItems +2");
     }
 }
 
@@ -67,17 +80,17 @@ async fn the_other_routes() {
     let other = format!("/v1/sessions/{}", other.session_id);
     for (name, request, status, expected) in [
         ("health", api.get("/health"), 200, ""),
-        ("read with a token", bearer(api.get("/v1/me")), 200, "GetItem"),
-        ("read with init data", tma(api.get("/v1/me")), 200, "GetItem"),
-        ("change with a token", bearer(language()), 200, "GetItem UpdateItem"),
-        ("change with init data", tma(language()), 200, "UpdateItem"),
-        ("stale change", tma(language().header("if-match", "\"9\"")), 412, "UpdateItem"),
-        ("list", bearer(api.get("/v1/sessions")), 200, "GetItem"),
-        ("refresh", refresh, 200, "UpdateItem"),
-        ("revoke", bearer(api.delete(&other)), 204, "UpdateItem"),
-        ("revoke again", bearer(api.delete(&other)), 404, "UpdateItem"),
-        ("revoke all", bearer(api.delete("/v1/sessions")), 204, "UpdateItem"),
-        ("revoked", bearer(api.get("/v1/sessions")), 401, "GetItem"),
+        ("read with a token", bearer(api.get("/v1/me")), 200, "GetItem +1"),
+        ("read with init data", tma(api.get("/v1/me")), 200, "GetItem +1"),
+        ("change with a token", bearer(language()), 200, "GetItem UpdateItem +1"),
+        ("change with init data", tma(language()), 200, "UpdateItem +1"),
+        ("stale change", tma(language().header("if-match", "\"9\"")), 412, "UpdateItem +1"),
+        ("list", bearer(api.get("/v1/sessions")), 200, "GetItem +1"),
+        ("refresh", refresh, 200, "UpdateItem +1"),
+        ("revoke", bearer(api.delete(&other)), 204, "UpdateItem +1"),
+        ("revoke again", bearer(api.delete(&other)), 404, "UpdateItem +1"),
+        ("revoke all", bearer(api.delete("/v1/sessions")), 204, "UpdateItem +1"),
+        ("revoked", bearer(api.get("/v1/sessions")), 401, "GetItem +1"),
     ] {
         let (_, made) = calls(&cloud, request, status).await;
         assert_eq!(made, expected, "{name}");
@@ -128,6 +141,7 @@ async fn a_refusal_costs_no_call_to_dynamodb() {
         assert!((400..500).contains(&answer.status), "{}", answer.body);
     }
     assert_eq!(cloud.count(Service::DynamoDb), 0, "{:?}", cloud.calls());
+    assert_eq!(cloud.proxy().count(Cloud::limiter()), 0);
 }
 
 /// A signature that does not verify may be one of a newer key, so Secrets Manager is asked; but

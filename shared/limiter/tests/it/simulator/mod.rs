@@ -3,6 +3,10 @@
 //!
 //! Nothing here waits and nothing depends on the machine: the same seed gives the same run.
 
+mod random;
+mod scenario;
+mod wire;
+
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, HashMap},
@@ -12,13 +16,19 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicI64, Ordering},
     },
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use minigate_limiter::{
-    Clock, Decision, Limiter, MemoryTable, Metrics, Policy, Reason, Table, TableError,
-    update::{Image, Outcome, Update},
+    Decision, Limiter, MemoryTable, Metrics, Policy, Reason, TableError,
+    update::{Outcome, Update},
+};
+
+use self::wire::{Answer, SimulatedClock, SimulatedTable, TaskWaker, Wire};
+pub(crate) use self::{
+    random::Random,
+    scenario::{Arrivals, Network, Report, Scenario},
 };
 
 /// How long after asking the simulated client gives up.
@@ -27,185 +37,6 @@ pub(crate) const TIMEOUT: i64 = 250_000;
 pub(crate) const MAX_DELAY: i64 = 500_000;
 /// The virtual day on which everything begins.
 const START: i64 = 1_760_000_000_000_000;
-
-/// SplitMix64.
-#[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d))
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub(crate) fn below(&mut self, bound: i64) -> i64 {
-        (self.next() % bound.max(1) as u64) as i64
-    }
-
-    pub(crate) fn one_in(&mut self, bound: i64) -> bool {
-        self.below(bound) == 0
-    }
-
-    pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len() as i64) as usize]
-    }
-
-    /// Exponentially distributed.
-    pub(crate) fn wait(&mut self, mean: f64) -> i64 {
-        let uniform = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
-        (-(1.0 - uniform).ln() * mean) as i64
-    }
-}
-
-/// What the network does to calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Network {
-    /// Answers at once.
-    Instant,
-    /// Answers after some milliseconds.
-    Healthy,
-    /// Also loses requests and answers, repeats requests, delays beyond the timeout, throttles.
-    Faulty,
-}
-
-/// How requests come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Arrivals {
-    Poisson,
-    /// Crowds at one instant, spread over the instances, and pauses.
-    Bursts,
-    /// Steady for a while, so that leases are taken; then a lull in which the bucket fills while
-    /// they are held; then a crowd that takes all of both at one instant.
-    Lulls,
-    /// Every instance asks again the moment the last denial allows it, and at once after an
-    /// admission.
-    Greedy,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Scenario {
-    pub(crate) seed: u64,
-    pub(crate) policy: Policy,
-    pub(crate) instances: usize,
-    pub(crate) requests: usize,
-    /// Over all instances.
-    pub(crate) per_second: f64,
-    pub(crate) arrivals: Arrivals,
-    pub(crate) network: Network,
-    /// Instances are frozen, thawed and killed.
-    pub(crate) is_chaotic: bool,
-    /// How far each clock may be from the true time.
-    pub(crate) skew: i64,
-    /// The greatest weight.
-    pub(crate) weight: u32,
-    pub(crate) keys: usize,
-}
-
-/// What came of it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Report {
-    pub(crate) offered: u64,
-    pub(crate) admitted: u64,
-    /// Of the admitted, those the policy let pass while the table did not answer.
-    pub(crate) without_store: u64,
-    /// What a limiter that knows everything at once would have admitted.
-    pub(crate) ideal: u64,
-    pub(crate) metrics: Metrics,
-    /// By how much time admissions ran ahead of the promise at worst; negative if never.
-    pub(crate) excess: i64,
-    /// The most room, in time, that a strict bucket had at a denial.
-    pub(crate) denied_with_room: i64,
-    /// The most units admitted in one window of a quota.
-    pub(crate) window: u64,
-    /// How long each decision took.
-    pub(crate) delays: Vec<i64>,
-}
-
-struct SimulatedClock {
-    now: Arc<AtomicI64>,
-    skew: i64,
-}
-
-impl Clock for SimulatedClock {
-    fn unix_micros(&self) -> i64 {
-        self.now.load(Ordering::Relaxed) + self.skew
-    }
-}
-
-type Answer = Result<Outcome, TableError>;
-
-#[derive(Default)]
-struct Wire {
-    calls: u64,
-    outbox: Vec<(u64, Update)>,
-    answers: HashMap<u64, Option<Answer>>,
-    wakers: HashMap<u64, Waker>,
-}
-
-/// The table as an instance reaches it.
-#[derive(Clone)]
-struct SimulatedTable {
-    network: Network,
-    table: Arc<MemoryTable>,
-    wire: Arc<Mutex<Wire>>,
-}
-
-impl Table for SimulatedTable {
-    async fn update(&self, update: &Update) -> Answer {
-        if self.network == Network::Instant {
-            return Ok(self.table.update_now(update));
-        }
-        let id = {
-            let mut wire = self.wire.lock().unwrap();
-            wire.calls += 1;
-            let id = wire.calls;
-            wire.outbox.push((id, update.clone()));
-            wire.answers.insert(id, None);
-            id
-        };
-        std::future::poll_fn(move |context| {
-            let mut wire = self.wire.lock().unwrap();
-            match wire.answers.get_mut(&id).and_then(Option::take) {
-                Some(answer) => {
-                    wire.answers.remove(&id);
-                    Poll::Ready(answer)
-                }
-                None => {
-                    wire.wakers.insert(id, context.waker().clone());
-                    Poll::Pending
-                }
-            }
-        })
-        .await
-    }
-
-    async fn read(&self, key: &str, attributes: &[&str]) -> Result<Image, TableError> {
-        Ok(self.table.read_now(key, attributes))
-    }
-
-    async fn remove(&self, key: &str) -> Result<(), TableError> {
-        self.table.remove_now(key);
-        Ok(())
-    }
-}
-
-struct TaskWaker {
-    task: u64,
-    woken: Arc<Mutex<Vec<u64>>>,
-}
-
-impl Wake for TaskWaker {
-    fn wake(self: Arc<Self>) {
-        self.woken.lock().unwrap().push(self.task);
-    }
-}
 
 enum Event {
     Arrive { instance: Option<usize>, key: usize },

@@ -1,0 +1,61 @@
+//! Who did what.
+
+use axum::extract::State;
+use minigate_domain::AuditEntry;
+use minigate_platform::{Platform, Problem, auth::Admin, extract::Json};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// How many entries an answer has at most. Older ones stay in the table.
+const ENTRIES: u8 = 50;
+
+/// Lists what administrators did last, the newest first, 50 entries at most.
+#[utoipa::path(
+    get, path = "/v1/system/audit", tag = "system",
+    security(("accessToken" = []), ("initData" = [])),
+    responses((status = 200, body = AuditOut)),
+)]
+pub(crate) async fn read(
+    State(platform): State<Platform>,
+    _: Admin,
+) -> Result<Json<AuditOut>, Problem> {
+    let entries = platform.store.newest_audit_entries(ENTRIES).await?;
+    Ok(Json(AuditOut { entries: entries.into_iter().map(EntryOut::from).collect() }))
+}
+
+/// The trail.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AuditOut {
+    entries: Vec<EntryOut>,
+}
+
+/// What an administrator did.
+#[derive(Serialize, ToSchema)]
+struct EntryOut {
+    /// When, in Unix milliseconds.
+    at: u64,
+    /// The administrator's user id.
+    by: u64,
+    /// What was done, such as `limit.changed`.
+    action: String,
+    /// To what.
+    subject: String,
+    /// What it was before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<Value>,
+    /// What it is now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<Value>,
+}
+
+impl From<AuditEntry> for EntryOut {
+    fn from(entry: AuditEntry) -> Self {
+        let AuditEntry { at, by, action, subject, from, to, .. } = entry;
+        let json = |text: Option<String>| {
+            text.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text)))
+        };
+        let (at, by) = (at.unix_millis(), by.get());
+        Self { at, by, action, subject, from: json(from), to: json(to) }
+    }
+}

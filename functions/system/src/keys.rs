@@ -1,0 +1,135 @@
+//! Where one user, address or API key stands with its limits.
+
+use axum::{extract::State, http::StatusCode};
+use minigate_domain::{AuditEntry, Tier, UserId};
+use minigate_platform::{
+    Code, Platform, Problem,
+    auth::{Admin, LiveAdmin},
+    extract::{ApiKeyId, ClientAddress, Json, Path},
+    limits::{Key, Per, Rule},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// API Gateway's ids of API keys are much shorter.
+const MAX_API_KEY_BYTES: usize = 128;
+
+/// Says where a user, an address or an API key stands with each of its limits. It takes nothing.
+#[utoipa::path(
+    get, path = "/v1/system/limits/keys/{kind}/{id}", tag = "system",
+    params(
+        ("kind" = String, Path, description = "`user`, `address` or `api-key`"),
+        ("id" = String, Path, description = "A user's id, an address, or the id of an API key"),
+    ),
+    security(("accessToken" = []), ("initData" = [])),
+    responses((status = 200, body = KeyOut)),
+)]
+pub(crate) async fn read(
+    State(platform): State<Platform>,
+    _: Admin,
+    Path((kind, id)): Path<(String, String)>,
+) -> Result<Json<KeyOut>, Problem> {
+    let subject = Subject::parse(&kind, &id)?;
+    let tier = match subject.user {
+        Some(user) => platform.store.account(user).await?.tier,
+        None => Tier::Free,
+    };
+    let mut limits = Vec::new();
+    for rule in subject.rules() {
+        let state = platform.limits.peek(rule, &subject.key, tier).await?;
+        limits.push(KeyStateOut {
+            policy: rule.name(),
+            limit: state.policy().limit(),
+            remaining: state.remaining(),
+            full_in_seconds: state.full_after().as_secs_f64(),
+        });
+    }
+    Ok(Json(KeyOut { tier: subject.user.map(|_| tier.as_str()), limits }))
+}
+
+/// Gives a user, an address or an API key all units of all its limits back.
+#[utoipa::path(
+    delete, path = "/v1/system/limits/keys/{kind}/{id}", tag = "system",
+    params(
+        ("kind" = String, Path, description = "`user`, `address` or `api-key`"),
+        ("id" = String, Path, description = "A user's id, an address, or the id of an API key"),
+    ),
+    security(("accessToken" = []), ("initData" = [])),
+    responses((status = 204, description = "They are back. An instance that has denied a request of the key denies others until the time that it has named")),
+)]
+pub(crate) async fn reset(
+    State(platform): State<Platform>,
+    LiveAdmin(user): LiveAdmin,
+    Path((kind, id)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    let subject = Subject::parse(&kind, &id)?;
+    let what = format!("{kind}/{id}");
+    let entry =
+        AuditEntry::new(&*platform.entropy, platform.now(), user.id, "limits.key.reset", what);
+    // First, so that nothing is done that is not recorded.
+    platform.store.record(&entry).await?;
+    for rule in subject.rules() {
+        platform.limits.reset(rule, &subject.key, Tier::Free).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who has limits.
+struct Subject {
+    per: Per,
+    key: Key,
+    user: Option<UserId>,
+}
+
+impl Subject {
+    fn parse(kind: &str, id: &str) -> Result<Self, Problem> {
+        let invalid =
+            |field: &str, message: &str| Problem::new(Code::PathInvalid).field(field, message);
+        match kind {
+            "user" => {
+                let user: UserId =
+                    id.parse().map_err(|_| invalid("id", "must be a Telegram user id"))?;
+                Ok(Self { per: Per::User, key: Key::user(user), user: Some(user) })
+            }
+            "address" => {
+                let address = id.parse().map_err(|_| invalid("id", "must be an IP address"))?;
+                let key = Key::address(ClientAddress(Some(address)));
+                Ok(Self { per: Per::Address, key, user: None })
+            }
+            "api-key" if (1..=MAX_API_KEY_BYTES).contains(&id.len()) => {
+                let key = Key::api_key(&ApiKeyId(Some(id.to_owned())));
+                Ok(Self { per: Per::ApiKey, key, user: None })
+            }
+            "api-key" => Err(invalid("id", "must have 1 to 128 bytes")),
+            _ => Err(invalid("kind", "must be `user`, `address` or `api-key`")),
+        }
+    }
+
+    fn rules(&self) -> impl Iterator<Item = Rule> {
+        let per = self.per;
+        Rule::ALL.into_iter().filter(move |rule| rule.defaults().per == per)
+    }
+}
+
+/// Where a key stands.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct KeyOut {
+    /// The tier of the user, by which the limits are shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier: Option<&'static str>,
+    /// Each limit of the key.
+    limits: Vec<KeyStateOut>,
+}
+
+/// Where a key stands with one limit.
+#[derive(Serialize, ToSchema)]
+struct KeyStateOut {
+    /// The name of the limit.
+    policy: &'static str,
+    /// Units in a period.
+    limit: u32,
+    /// Units that are left. What instances hold in advance counts as spent.
+    remaining: u32,
+    /// Seconds until all units are back if nobody takes any.
+    full_in_seconds: f64,
+}

@@ -1,0 +1,56 @@
+//! What administrators change of a user.
+
+use axum::{extract::State, http::StatusCode};
+use minigate_domain::{AuditEntry, Tier, UserId};
+use minigate_platform::{
+    Code, Platform, Problem, ProblemDocument,
+    auth::LiveAdmin,
+    extract::{Json, Path},
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+/// Gives a user a tier.
+///
+/// It is in force with the user's next refresh or session; access tokens keep the former one until
+/// they end.
+#[utoipa::path(
+    put, path = "/v1/system/users/{id}/tier", tag = "system",
+    params(("id" = u64, Path, description = "The Telegram user id")),
+    request_body = TierIn,
+    security(("accessToken" = []), ("initData" = [])),
+    responses(
+        (status = 204, description = "The user has the tier"),
+        (status = 422, description = "There is no such tier", body = ProblemDocument, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn set_tier(
+    State(platform): State<Platform>,
+    LiveAdmin(admin): LiveAdmin,
+    Path(id): Path<String>,
+    Json(body): Json<TierIn>,
+) -> Result<StatusCode, Problem> {
+    let user_id: UserId = id
+        .parse()
+        .map_err(|_| Problem::new(Code::PathInvalid).field("id", "must be a Telegram user id"))?;
+    let tier: Tier = body.tier.parse().map_err(|error: minigate_domain::InvalidTier| {
+        Problem::new(Code::BodyInvalid).field("tier", error.to_string())
+    })?;
+    let before = platform.store.account(user_id).await?.tier;
+    let subject = format!("user/{user_id}");
+    let entry =
+        AuditEntry::new(&*platform.entropy, platform.now(), admin.id, "tier.changed", subject);
+    let text = |tier: Tier| Some(format!("\"{tier}\""));
+    let entry = entry.change(text(before), text(tier));
+    platform.store.set_tier(user_id, tier, &entry).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A tier.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TierIn {
+    /// `free`, `pro`, `enterprise` or `internal`.
+    #[schema(example = "pro")]
+    tier: String,
+}

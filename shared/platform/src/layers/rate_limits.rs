@@ -1,0 +1,33 @@
+//! The distributed limits around extractors and handler, which make the charges: waits for those
+//! that run beside the handler, and tells the client where it stands.
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use crate::{
+    Platform,
+    limits::{self, Tab},
+};
+
+pub(super) async fn settle(
+    State(platform): State<Platform>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let tab = Tab::default();
+    request.extensions_mut().insert(tab.clone());
+    let answer = next.run(request).await;
+    let mut response = match tab.settle().await {
+        Ok(()) => answer,
+        Err(refused) => refused.into_response(),
+    };
+    let states = tab.states();
+    if !states.is_empty() {
+        limits::add_headers(response.headers_mut(), &states);
+        platform.limits.after_request();
+    }
+    response
+}

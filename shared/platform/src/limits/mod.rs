@@ -1,0 +1,283 @@
+//! Limits that hold over all instances, by the crate `minigate-limiter` on the table `Volatile`.
+//!
+//! A route is limited by who asks, which its signature shows: a `User` or a `LiveUser` counts
+//! against [`Rule::Api`], an `Admin` against [`Rule::Admin`]. A new route cannot forget it. What has
+//! limits of its own, because nobody is known yet or for its price, takes [`RateLimits`] and says:
+//!
+//! ```ignore
+//! limits.admit(&[Charge::user(Rule::Login, user_id, Tier::Free)]).await?;
+//! ```
+//!
+//! Credentials are verified first, in memory, so that a forged one costs no call. A charge that
+//! memory decides costs none either: a denial that was seen before, or a unit of a lease. Otherwise
+//! it is one call for all policies on one key. A request that changes nothing (GET, HEAD) does not
+//! wait for it: the handler runs beside the call, and its answer is thrown away if the call denies
+//! the request. So the bound holds for every answer, and a limit adds no latency to a read.
+//!
+//! When the table does not answer, the policy decides (`without_store`): the request passes as far
+//! as the instance alone keeps the policy, or is answered 503. It is never a 500.
+
+mod charge;
+mod headers;
+mod live;
+mod policies;
+mod rules;
+mod tab;
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    sync::{Arc, Mutex, PoisonError},
+    task::Poll,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use axum::{extract::FromRequestParts, http::request::Parts};
+use futures_util::future::BoxFuture;
+use minigate_domain::{Clock, Entropy, PolicyOverrides, Tier, Timestamp};
+use minigate_limiter::{
+    Decision, DynamoTable, Limiter, Metrics as Counts, OnStoreFailure, PolicyError, Reason, State,
+    TableError,
+};
+use minigate_store::Store;
+use serde_json::json;
+use thiserror::Error;
+
+pub use self::{
+    charge::{Charge, Key},
+    policies::{Changes, InvalidPolicy, PolicySet, merged},
+    rules::{Defaults, Per, Rule, Settings},
+};
+pub(crate) use self::{headers::add as add_headers, tab::Tab};
+use self::{live::LivePolicies, tab::Checked};
+use crate::{Background, Code, Config, Metric, Metrics, Platform, Problem, secrets::Surroundings};
+
+/// How often counts are written out at most, as one line.
+const REPORT_AFTER: Duration = Duration::from_secs(10);
+
+/// The limits of a process. Clones share them.
+#[derive(Clone)]
+pub struct Limits(Arc<Inner>);
+
+struct Inner {
+    limiter: Limiter<DynamoTable>,
+    live: LivePolicies,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    background: Background,
+    reported: Mutex<Reported>,
+}
+
+struct Reported {
+    counts: Counts,
+    at: Timestamp,
+}
+
+/// The limiter's table did not answer, and the policy is closed then.
+#[derive(Debug, Error)]
+#[error("the limiter's table does not answer, and {policy} is closed without it")]
+struct ClosedWithoutStore {
+    policy: String,
+}
+
+impl Limits {
+    /// The limits that `config` describes. Makes no call.
+    pub(crate) fn new(
+        config: &Config,
+        client: aws_sdk_dynamodb::Client,
+        store: Store,
+        entropy: &dyn Entropy,
+        surroundings: &Surroundings,
+    ) -> Self {
+        let Surroundings { clock, background, metrics } = surroundings.clone();
+        let table =
+            DynamoTable::new(client, &config.tables.volatile).timeout(config.limiter_timeout);
+        let mut seed = [0; 8];
+        entropy.fill(&mut seed);
+        let for_limiter = Arc::clone(&clock);
+        let now = move || UNIX_EPOCH + Duration::from_millis(for_limiter.now().unix_millis());
+        let limiter = Limiter::builder(table, now)
+            .seed(u64::from_ne_bytes(seed))
+            .max_delay(config.limiter_timeout * 2)
+            .build();
+        let changes = config.limits.clone();
+        let live = LivePolicies::new(changes, store, Arc::clone(&clock), metrics.clone());
+        let reported = Mutex::new(Reported { counts: limiter.metrics(), at: clock.now() });
+        Self(Arc::new(Inner { limiter, live, clock, metrics, background, reported }))
+    }
+
+    /// The policies of the moment.
+    pub fn policies(&self) -> Arc<PolicySet> {
+        self.0.live.current()
+    }
+
+    /// Takes what an administrator has just changed. Other instances find it within seconds.
+    pub fn adopt(&self, overrides: &PolicyOverrides) {
+        self.0.live.adopt(overrides);
+    }
+
+    /// Where a key stands with a limit, without taking anything: one call.
+    ///
+    /// # Errors
+    /// [`Code::StoreUnavailable`].
+    pub async fn peek(&self, rule: Rule, key: &Key, tier: Tier) -> Result<State, Problem> {
+        let policies = self.policies();
+        let limit = policies.policy(rule, tier).on(key.as_str()).map_err(Problem::internal)?;
+        self.0.limiter.peek(limit).await.map_err(unavailable)
+    }
+
+    /// Gives a key all of its units back, of every limit that it has: one call for each time that
+    /// items are kept. What other instances remember of a full bucket holds until its time.
+    ///
+    /// # Errors
+    /// [`Code::StoreUnavailable`].
+    pub async fn reset(&self, rule: Rule, key: &Key, tier: Tier) -> Result<(), Problem> {
+        let policies = self.policies();
+        let limit = policies.policy(rule, tier).on(key.as_str()).map_err(Problem::internal)?;
+        self.0.limiter.reset(limit).await.map_err(unavailable)
+    }
+
+    /// Gives leases back, for `limit` at most, and tells what was counted. To be called before the
+    /// process ends.
+    pub async fn shutdown(&self, limit: Duration) {
+        let _ = tokio::time::timeout(limit, self.0.limiter.shutdown()).await;
+        self.report();
+    }
+
+    /// What follows a request that was charged.
+    pub(crate) fn after_request(&self) {
+        let limits = self.clone();
+        self.0.background.start(async move { limits.0.limiter.release_idle().await });
+        let is_due = {
+            let reported = self.0.reported.lock().unwrap_or_else(PoisonError::into_inner);
+            self.0.clock.now().since(reported.at) >= REPORT_AFTER
+        };
+        if is_due {
+            self.report();
+        }
+    }
+
+    fn report(&self) {
+        let counts = self.0.limiter.metrics();
+        let before = {
+            let mut reported = self.0.reported.lock().unwrap_or_else(PoisonError::into_inner);
+            reported.at = self.0.clock.now();
+            std::mem::replace(&mut reported.counts, counts)
+        };
+        self.0.metrics.add(&differences(before, counts));
+    }
+
+    async fn check(&self, charges: &[Charge]) -> Checked {
+        self.0.live.ready().await;
+        if self.0.live.take_turn() {
+            let limits = self.clone();
+            self.0.background.start(async move { limits.0.live.load().await });
+        }
+        let policies = self.policies();
+        match limits_of(&policies, charges) {
+            Ok(limits) => {
+                let decision = self.0.limiter.check_all(&limits).await;
+                Checked { refusal: refusal(&decision), states: decision.states().to_vec() }
+            }
+            Err(error) => Checked { refusal: Some(Problem::internal(error)), states: Vec::new() },
+        }
+    }
+}
+
+fn limits_of<'a>(
+    policies: &'a PolicySet,
+    charges: &'a [Charge],
+) -> Result<Vec<minigate_limiter::Limit<'a>>, PolicyError> {
+    let limit = |charge: &'a Charge| {
+        let policy = policies.policy(charge.rule, charge.tier);
+        policy.on(charge.key.as_str())?.weight(charge.weight)
+    };
+    charges.iter().map(limit).collect()
+}
+
+/// Why the request may not go on, if it may not.
+fn refusal(decision: &Decision) -> Option<Problem> {
+    let wait = decision.retry_after()?;
+    let closed = decision.violated().find(|state| {
+        let is_closed = state.policy().on_store_failure() == OnStoreFailure::Closed;
+        is_closed && state.reason() == Reason::StoreFailure
+    });
+    if let Some(closed) = closed {
+        // Nobody has asked for too much.
+        let policy = closed.policy().name().to_owned();
+        let cause = ClosedWithoutStore { policy };
+        return Some(Problem::new(Code::StoreUnavailable).retry_after(wait).caused_by(cause));
+    }
+    let violated: Vec<&str> = decision.violated().map(|state| state.policy().name()).collect();
+    let problem = Problem::new(Code::RateLimited).retry_after(wait);
+    Some(problem.member("violated-policies", json!(violated)))
+}
+
+fn unavailable(error: TableError) -> Problem {
+    Problem::new(Code::StoreUnavailable).retry_after(Duration::from_secs(1)).caused_by(error)
+}
+
+/// What was counted between two moments.
+fn differences(before: Counts, now: Counts) -> [(Metric, u64); 8] {
+    [
+        (Metric::LimitAdmitted, now.admitted - before.admitted),
+        (Metric::LimitDenied, now.denied - before.denied),
+        (Metric::LimitShadowDenied, now.shadow_denied - before.shadow_denied),
+        (Metric::LimitWithoutStore, now.without_store - before.without_store),
+        (Metric::LimitStoreErrors, now.store_errors - before.store_errors),
+        (Metric::LimitCalls, now.calls - before.calls),
+        (Metric::LimitUnitsTaken, now.taken_units - before.taken_units),
+        (Metric::LimitUnitsWasted, now.wasted_units - before.wasted_units),
+    ]
+}
+
+/// For a handler that charges its request by itself.
+#[derive(Clone)]
+pub struct RateLimits {
+    limits: Limits,
+    tab: Tab,
+    changes_nothing: bool,
+}
+
+impl RateLimits {
+    pub(crate) fn of(parts: &Parts, platform: &Platform) -> Self {
+        Self {
+            limits: platform.limits.clone(),
+            tab: parts.extensions.get().cloned().unwrap_or_default(),
+            changes_nothing: parts.method.is_safe(),
+        }
+    }
+
+    /// Charges the request: all of it or, if one limit denies it, nothing.
+    ///
+    /// # Errors
+    /// [`Code::RateLimited`], or [`Code::StoreUnavailable`] from a limit that is closed while the
+    /// limiter's table does not answer. A request that changes nothing may be refused later.
+    pub async fn admit(&self, charges: &[Charge]) -> Result<(), Problem> {
+        let (limits, charges) = (self.limits.clone(), charges.to_vec());
+        // As a trait object: the compiler has a limit on how deep futures may be nested.
+        let mut checking: BoxFuture<'static, Checked> =
+            Box::pin(async move { limits.check(&charges).await });
+        // What memory decides is there at once.
+        let at_once = poll_fn(|context| Poll::Ready(checking.as_mut().poll(context))).await;
+        match at_once {
+            Poll::Ready(checked) => self.tab.note(checked),
+            Poll::Pending if self.changes_nothing => {
+                self.tab.note_later(tokio::spawn(checking));
+                Ok(())
+            }
+            Poll::Pending => self.tab.note(checking.await),
+        }
+    }
+}
+
+impl FromRequestParts<Platform> for RateLimits {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        platform: &Platform,
+    ) -> Result<Self, Infallible> {
+        Ok(Self::of(parts, platform))
+    }
+}

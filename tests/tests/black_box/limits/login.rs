@@ -1,0 +1,57 @@
+//! Sessions are opened rarely, and a robot is told so.
+
+use minigate_tests::{Answer, Cloud, Deployment, random_user};
+use serde_json::json;
+
+const FEW: [(&str, &str); 1] = [("MINIGATE_LIMITS", "login=2/3600,login-address=3/3600")];
+
+async fn open(api: &Deployment, user_id: u64) -> Answer {
+    api.post("/v1/sessions").tma(&api.bot.init_data(user_id)).send().await
+}
+
+#[tokio::test]
+async fn a_user_and_an_address_open_few_sessions() {
+    let Some(cloud) = Cloud::start().await else { return };
+    let api = cloud.serve(&FEW).await;
+    let [first, second, third] = [random_user(), random_user(), random_user()];
+    for _ in 0..2 {
+        open(&api, first).await.assert_success(201, &["location"]);
+    }
+    let refused = open(&api, first).await;
+    refused.assert_problem(429, "rate_limited", &[]);
+    assert_eq!(refused.json()["violated-policies"], json!(["login"]));
+    let opened = open(&api, second).await;
+    opened.assert_success(201, &["location"]);
+    assert_eq!(
+        opened.header("ratelimit-policy"),
+        Some(r#""login";q=2;w=3600, "login-address";q=3;w=3600"#)
+    );
+    let refused = open(&api, third).await;
+    refused.assert_problem(429, "rate_limited", &[]);
+    assert_eq!(refused.json()["violated-policies"], json!(["login-address"]));
+    // Refused by one limit, a request takes nothing from the other.
+    let admin = api.get(&format!("/v1/system/limits/keys/user/{third}"));
+    let state = admin.tma(&api.bot.init_data(api.admin_id)).send().await;
+    let limits = state.assert_success(200, &[])["limits"].clone();
+    let login = limits.as_array().unwrap().iter().find(|limit| limit["policy"] == "login").cloned();
+    assert_eq!(login.unwrap()["remaining"], 2);
+    // A robot with bad init data is not even counted.
+    let forged = api.bot.init_data(third).replace("Ada", "Eve");
+    cloud.reset_counts();
+    let refused = api.post("/v1/sessions").tma(&forged).send().await;
+    refused.assert_problem(401, "hash_mismatch", &["init_data"]);
+    assert_eq!(cloud.proxy().count(Cloud::limiter()), 0);
+}
+
+#[tokio::test]
+async fn tokens_are_refreshed_as_often_as_they_need_to_be() {
+    let Some(cloud) = Cloud::start().await else { return };
+    let api = cloud.serve(&[("MINIGATE_LIMITS", "refresh=1/3600")]).await;
+    let session = api.new_session().await;
+    let refreshed = api.refresh(&session.tokens.refresh).await;
+    let next = refreshed.assert_success(200, &[]);
+    let refused = api.refresh(next["refresh_token"].as_str().unwrap()).await;
+    refused.assert_problem(429, "rate_limited", &[]);
+    assert_eq!(refused.json()["violated-policies"], json!(["refresh"]));
+    api.assert_alive(&session.tokens).await;
+}
