@@ -92,7 +92,7 @@ impl Cloud {
 
     /// Secrets Manager, past the proxy.
     pub async fn secrets(&self) -> SecretsManager {
-        SecretsManager::new(&configuration_of_emulator(&self.aws.endpoint_url()))
+        SecretsManager::new(&configuration_of_emulator(&self.aws.endpoint_url()).await)
     }
 
     /// DynamoDB, past the proxy.

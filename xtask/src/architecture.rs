@@ -297,7 +297,7 @@ mod tests {
                 &["minigate-domain", "aws-sdk-dynamodb", "dev:minigate-embedded-aws"],
             ),
             ("minigate-limiter", &["aws-sdk-dynamodb", "dev:minigate-testkit"]),
-            ("minigate-cache", &["aws-sdk-dynamodb", "moka"]),
+            ("minigate-cache", &["aws-sdk-dynamodb", "moka", "dev:minigate-testkit"]),
             ("minigate-embedded-aws", &["dynoxide-rs", "dev:aws-sdk-dynamodb"]),
             ("minigate-testkit", &["minigate-embedded-aws", "minigate-init-data"]),
             ("minigate-local", &["sessions", "minigate-embedded-aws", "aws-sdk-dynamodb"]),

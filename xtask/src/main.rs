@@ -39,6 +39,7 @@ Commands:
   bench init-data [ARG]..  run the benchmarks of the init-data crate; arguments go to cargo bench
   bench limiter [ARG]..    those of the limiter, beside rate-limiter-flexible where Node.js is
                              installed and `npm ci` was run in tests/peers
+  bench cache [ARG]..      those of the cache, beside moka and @epic-web/cachified, likewise
 
 `verify` ends with a table and a line `N passed, N failed[, N skipped]`, where each test counts
 once and so does each other step. The output of each step is kept in target/verify/.
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         ["bench", "functions", rest @ ..] => bench::functions(rest),
         ["bench", "init-data", rest @ ..] => bench::package("minigate-init-data", rest),
         ["bench", "limiter", rest @ ..] => bench::package("minigate-limiter", rest),
+        ["bench", "cache", rest @ ..] => bench::package("minigate-cache", rest),
         ["help" | "-h" | "--help"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

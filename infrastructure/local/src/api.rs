@@ -58,9 +58,9 @@ impl Api {
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ApiError> {
         let config = Config::from_variables(variables, Needs::ALL)?;
-        let aws = aws::configuration_of_emulator(aws_endpoint_url);
+        let aws = aws::configuration_of_emulator(aws_endpoint_url).await;
         let platform = Platform::new(config, &aws, Arc::new(SystemClock), Arc::new(SystemEntropy));
-        platform.warm(Needs::STORE).await;
+        platform.warm().await;
         let (listener, address) =
             listen(port).await.map_err(|source| ApiError::Port { port, source })?;
         let service = layers::around(routes::all(), &platform)

@@ -91,7 +91,7 @@ pub async fn start_aws(options: &Options) -> Result<EmbeddedAws, DevError> {
     })
     .await?;
     aws.create_tables(TEMPLATE, &config.tables.by_logical_id())?;
-    let shared = aws::configuration_of_emulator(&aws.endpoint_url());
+    let shared = aws::configuration_of_emulator(&aws.endpoint_url()).await;
     development::create_secrets(&aws_sdk_secretsmanager::Client::new(&shared))
         .await
         .map_err(DevError::Secrets)?;

@@ -49,6 +49,8 @@ const PREFIX: &str = "MINIGATE_";
 /// What a deployment sets.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// What the function needs.
+    pub needs: Needs,
     /// The names of the tables.
     pub tables: Tables,
     /// The ids of the bots' secrets; none where they are not needed.
@@ -137,6 +139,7 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let mut reader = Reader { variables: variables.into_iter().collect(), faults: Vec::new() };
         let config = Self {
+            needs,
             tables: Tables {
                 main: reader.required("TABLE_MAIN", name),
                 volatile: reader.required("TABLE_VOLATILE", name),

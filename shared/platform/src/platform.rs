@@ -9,13 +9,13 @@ use std::{
     time::Duration,
 };
 
-use aws_types::SdkConfig;
+use aws_config::SdkConfig;
 use minigate_domain::{Clock, Entropy, Timestamp};
 use minigate_store::Store;
 use tokio::time::timeout;
 
 use crate::{
-    Background, Config, Metrics, Needs, SystemClock, SystemEntropy, aws, environment,
+    Background, Config, Metrics, SystemClock, SystemEntropy, aws, environment,
     layers::AddressLimit,
     limits::Limits,
     secrets::{Bots, SecretsManager, SigningSecret, Surroundings},
@@ -67,8 +67,8 @@ impl Deref for Platform {
 
 impl Platform {
     /// The platform on AWS as the environment describes it: region, credentials, endpoint.
-    pub fn from_environment(config: Config) -> Self {
-        let aws = aws::configuration_from_variables(environment());
+    pub async fn from_environment(config: Config) -> Self {
+        let aws = aws::configuration_from_environment(environment()).await;
         Self::new(config, &aws, Arc::new(SystemClock), Arc::new(SystemEntropy))
     }
 
@@ -107,11 +107,11 @@ impl Platform {
 
     /// Fetches the secrets before the first request comes, all at once, and opens a connection to
     /// DynamoDB beside them if one will be needed: TLS handshakes are the larger part of it.
-    pub async fn warm(&self, needs: Needs) {
+    pub async fn warm(&self) {
         // Boxed: the SDK's types within each other are too deep for the compiler.
         let secrets = Box::pin(async { tokio::join!(self.bots.warm(), self.signing.warm()) });
         let connection = async {
-            if needs.store {
+            if self.config.needs.store {
                 let _ = timeout(CONNECT_TIMEOUT, Box::pin(self.store.connect())).await;
             }
         };

@@ -83,9 +83,9 @@ fn start(
         Err(error) => return fail(&error),
     };
     runtime.block_on(async {
-        let platform = Platform::from_environment(config);
+        let platform = Platform::from_environment(config).await;
         // Boxed, because the types of the AWS SDK are too deep for the compiler.
-        let warm = Box::pin(platform.warm(needs));
+        let warm = Box::pin(platform.warm());
         let registered = Extension::register(&platform.config.runtime_api);
         let extension = match tokio::join!(warm, registered).1 {
             Ok(extension) => extension,

@@ -1,17 +1,18 @@
 //! What each function is asked.
 
 use minigate_local::development;
-use minigate_testkit::lambda::rest_event;
+use minigate_testkit::lambda::{authorizer_event, rest_event};
 use serde_json::{Value, json};
 
-/// A request, and the status that it must be answered with.
+/// A request, and how it must be answered.
 pub(crate) struct Request {
     /// As in `GET /health`.
     pub(crate) name: &'static str,
     /// The event of API Gateway.
     pub(crate) event: String,
-    /// A request that is refused is fast, so the status is always looked at.
-    status: u16,
+    /// A request that is refused is fast, so a part of each answer is looked at: where it stands,
+    /// and what must stand there.
+    expected: (&'static str, Value),
 }
 
 impl Request {
@@ -25,13 +26,15 @@ impl Request {
         if body.is_some() {
             headers.push(("Content-Type", "application/json"));
         }
-        Self { name, event: rest_event(method, path, &headers, body).to_string(), status }
+        let event = rest_event(method, path, &headers, body).to_string();
+        Self { name, event, expected: ("/statusCode", status.into()) }
     }
 
     /// Whether this is the answer that was asked for.
     pub(crate) fn check(&self, answer: &str) -> Result<(), String> {
         let document: Value = serde_json::from_str(answer).map_err(|error| error.to_string())?;
-        if document["statusCode"] == self.status {
+        let (pointer, value) = &self.expected;
+        if document.pointer(pointer) == Some(value) {
             Ok(())
         } else {
             Err(format!("{} was answered {answer}", self.name))
@@ -63,6 +66,15 @@ impl Client {
     /// does not know the function; it is started and weighed all the same.
     pub(crate) fn request(&self, function: &str) -> Option<Request> {
         Some(match function {
+            "authorizer" => {
+                let authorization = format!("Bearer {}", self.access_token);
+                let headers = [("Authorization", authorization.as_str())];
+                Request {
+                    name: "authorizer, access token",
+                    event: authorizer_event("GET", "/orders/7", &headers).to_string(),
+                    expected: ("/policyDocument/Statement/0/Effect", "Allow".into()),
+                }
+            }
             "health" => Request::new("GET /health", "", None, 200),
             "keys" => Request::new("GET /.well-known/jwks.json", "", None, 200),
             "profile" => {

@@ -172,7 +172,7 @@ async fn with_missing_or_broken_secrets_nobody_is_allowed() {
     for (secrets, metric) in [(None, "SecretUnavailable"), (Some("{}"), "SecretMalformed")] {
         let aws = EmbeddedAws::start(minigate_embedded_aws::Options::default()).await.unwrap();
         if let Some(text) = secrets {
-            let shared = aws::configuration_of_emulator(&aws.endpoint_url());
+            let shared = aws::configuration_of_emulator(&aws.endpoint_url()).await;
             let client = aws_sdk_secretsmanager::Client::new(&shared);
             for name in [development::BOT_SECRET, development::SIGNING_SECRET] {
                 client.create_secret().name(name).secret_string(text).send().await.unwrap();

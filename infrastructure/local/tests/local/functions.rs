@@ -134,7 +134,7 @@ async fn a_missing_secret_is_a_503_and_a_metric() {
 #[tokio::test]
 async fn a_secret_that_is_not_the_expected_json_is_a_503_and_a_metric() {
     let aws = EmbeddedAws::start(minigate_embedded_aws::Options::default()).await.unwrap();
-    let shared = minigate_platform::aws::configuration_of_emulator(&aws.endpoint_url());
+    let shared = minigate_platform::aws::configuration_of_emulator(&aws.endpoint_url()).await;
     let client = aws_sdk_secretsmanager::Client::new(&shared);
     let broken = r#"{"token":"7:NOT-THE-WHOLE-OF-IT"}"#;
     for name in [development::BOT_SECRET, development::SIGNING_SECRET] {

@@ -40,10 +40,10 @@ impl Bed {
     async fn empty(needs: Needs) -> Self {
         let aws = EmbeddedAws::start(Options::default()).await.unwrap();
         let faults = FaultProxy::start(&aws.endpoint_url()).await.unwrap();
-        let direct = aws::configuration_of_emulator(&aws.endpoint_url());
+        let direct = aws::configuration_of_emulator(&aws.endpoint_url()).await;
         let clock = FakeClock::default();
         Self {
-            platform: platform(&faults.endpoint_url(), &clock, needs),
+            platform: platform(&faults.endpoint_url(), &clock, needs).await,
             clock,
             faults,
             secrets: Client::new(&direct),
@@ -52,8 +52,8 @@ impl Bed {
     }
 
     /// A platform whose AWS does not answer, because nothing is there.
-    pub(crate) fn without_server() -> Platform {
-        platform("http://127.0.0.1:9", &FakeClock::default(), Needs::ALL)
+    pub(crate) async fn without_server() -> Platform {
+        platform("http://127.0.0.1:9", &FakeClock::default(), Needs::ALL).await
     }
 
     pub(crate) async fn create(&self, name: &str, text: &str) {
@@ -85,7 +85,7 @@ impl Bed {
     }
 }
 
-fn platform(endpoint_url: &str, clock: &FakeClock, needs: Needs) -> Platform {
+async fn platform(endpoint_url: &str, clock: &FakeClock, needs: Needs) -> Platform {
     let variables = [
         ("MINIGATE_TABLE_MAIN", "main"),
         ("MINIGATE_TABLE_VOLATILE", "volatile"),
@@ -95,7 +95,7 @@ fn platform(endpoint_url: &str, clock: &FakeClock, needs: Needs) -> Platform {
         ("MINIGATE_REQUEST_SECONDS", "1"),
     ];
     let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let aws = aws::configuration_of_emulator(endpoint_url);
+    let aws = aws::configuration_of_emulator(endpoint_url).await;
     let entropy = Arc::new(SeededEntropy::new(1));
     let config = Config::from_variables(owned, needs).unwrap();
     Platform::new(config, &aws, Arc::new(clock.clone()), entropy)

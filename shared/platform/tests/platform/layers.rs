@@ -67,7 +67,7 @@ async fn a_cause_does_not_reach_the_client() {
 #[tokio::test(start_paused = true)]
 async fn a_request_ends_at_its_deadline() {
     // Paused time runs ahead while everything waits, which servers on sockets do not like.
-    let platform = Bed::without_server();
+    let platform = Bed::without_server().await;
     let request = Request::get("/slow").body(Body::empty()).unwrap();
     let started = tokio::time::Instant::now();
     let response = routes(&platform).oneshot(request).await.unwrap();

@@ -152,7 +152,7 @@ async fn a_broken_secret_is_named_and_not_shown() {
 #[tokio::test]
 async fn only_what_a_function_needs_is_fetched() {
     let verifies = Bed::of(Needs::BOTS).await;
-    verifies.platform.warm(Needs::BOTS).await;
+    verifies.platform.warm().await;
     assert_eq!((verifies.fetches(), verifies.verify(OLD_TOKEN).await), (FETCH, "ok"));
     let undeclared = verifies.platform.signing.keys().await.unwrap_err();
     assert!(undeclared.to_string().contains("Needs::SIGNING_KEY"), "{undeclared}");
@@ -160,7 +160,7 @@ async fn only_what_a_function_needs_is_fetched() {
     assert!(verifies.platform.signing.check().await.is_none());
 
     let publishes = Bed::of(Needs::SIGNING_KEY).await;
-    publishes.platform.warm(Needs::SIGNING_KEY).await;
+    publishes.platform.warm().await;
     assert_eq!(publishes.fetches(), FETCH);
     assert!(publishes.platform.signing.keys().await.is_ok());
     assert_eq!(publishes.verify(OLD_TOKEN).await, "internal_error");

@@ -1,0 +1,176 @@
+//! What goes into the cache, what it keeps, and what comes out.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    ops::Deref,
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{Tag, options::Options, stamps::TagState};
+
+/// A loaded value with what it wants of the cache. A value alone is an entry without wishes.
+#[derive(Clone, Debug)]
+pub struct Entry<V> {
+    pub(crate) value: V,
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) ttl: Option<Duration>,
+}
+
+impl<V> Entry<V> {
+    /// The value alone.
+    pub fn new(value: V) -> Self {
+        Self { value, tags: Vec::new(), ttl: None }
+    }
+
+    /// With a tag more, beside those of the [`Lookup`](crate::Lookup). For tags that only the value
+    /// tells. An entry has at most [`MAX_TAGS`](crate::MAX_TAGS); with more it is served and not
+    /// cached.
+    #[must_use]
+    pub fn tag(mut self, tag: Tag) -> Self {
+        self.tags.push(tag);
+        self
+    }
+
+    /// With a shorter TTL than the namespace's. A longer one has no effect.
+    #[must_use]
+    pub fn ttl(self, ttl: Duration) -> Self {
+        Self { ttl: Some(ttl), ..self }
+    }
+}
+
+impl<V> From<V> for Entry<V> {
+    fn from(value: V) -> Self {
+        Self::new(value)
+    }
+}
+
+/// Where a value came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// This process's memory.
+    Memory,
+    /// The second level.
+    Shared,
+    /// The loader.
+    Loader,
+}
+
+/// A value from the cache. Cloning is cheap.
+#[derive(Debug)]
+pub struct Cached<V> {
+    pub(crate) value: Arc<V>,
+    pub(crate) age: Duration,
+    pub(crate) source: Source,
+    pub(crate) is_stale: bool,
+}
+
+impl<V> Cached<V> {
+    /// How long ago its load began.
+    pub fn age(&self) -> Duration {
+        self.age
+    }
+
+    /// Where it came from. Callers who waited for another one's load count as that one.
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// Whether it is past its TTL.
+    pub fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    /// The value, shared with the cache.
+    pub fn into_value(self) -> Arc<V> {
+        self.value
+    }
+}
+
+impl<V> Clone for Cached<V> {
+    fn clone(&self) -> Self {
+        Self { value: Arc::clone(&self.value), ..*self }
+    }
+}
+
+impl<V> Deref for Cached<V> {
+    type Target = V;
+
+    fn deref(&self) -> &V {
+        &self.value
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum Content<V> {
+    Present(Arc<V>),
+    /// It is known that there is none.
+    Absent,
+    /// Removed: older loads must not bring it back.
+    Removed,
+}
+
+/// An entry as memory keeps it. Times are Unix milliseconds.
+#[derive(Debug)]
+pub(crate) struct Stored<V> {
+    pub(crate) content: Content<V>,
+    pub(crate) started: i64,
+    pub(crate) refresh_at: i64,
+    pub(crate) fresh_until: i64,
+    pub(crate) stale_until: i64,
+    pub(crate) tags: Box<[Arc<TagState>]>,
+    pub(crate) weight: u32,
+}
+
+/// The times of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lifetime {
+    pub(crate) started: i64,
+    pub(crate) fresh_until: i64,
+    pub(crate) stale_until: i64,
+}
+
+impl Lifetime {
+    /// Of a value whose load began at `started`. All is counted from there: a value is as old as
+    /// what was read for it.
+    pub(crate) fn of_value(
+        options: &Options,
+        key: &str,
+        started: i64,
+        own_ttl: Option<Duration>,
+    ) -> Self {
+        let ttl = own_ttl.map_or(options.ttl, |own| crate::options::millis(own).min(options.ttl));
+        let fresh_until = started + ttl - share(ttl, options.jitter * spread(key, started));
+        Self { started, fresh_until, stale_until: fresh_until + options.grace }
+    }
+
+    pub(crate) fn of_absence(options: &Options, started: i64) -> Self {
+        let until = started + options.negative_ttl;
+        Self { started, fresh_until: until, stale_until: until }
+    }
+
+    /// Shortened to what this namespace allows: the writer may have been of another version.
+    pub(crate) fn within(self, options: &Options) -> Self {
+        let fresh_until = self.fresh_until.min(self.started.saturating_add(options.ttl));
+        let stale_until = self.stale_until.min(fresh_until.saturating_add(options.grace));
+        Self { fresh_until, stale_until, ..self }
+    }
+
+    pub(crate) fn refresh_at(self, options: &Options) -> i64 {
+        options.refresh_ahead.map_or(i64::MAX, |fraction| {
+            self.started + share(self.fresh_until - self.started, fraction)
+        })
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a share of it")]
+fn share(millis: i64, fraction: f64) -> i64 {
+    (millis as f64 * fraction) as i64
+}
+
+/// 0 to 1, as if by chance, and the same for the same load.
+fn spread(key: &str, started: i64) -> f64 {
+    let mut hasher = DefaultHasher::new();
+    (key, started).hash(&mut hasher);
+    f64::from((hasher.finish() >> 32) as u32) / f64::from(u32::MAX)
+}
