@@ -97,7 +97,7 @@ impl Cloud {
 
     /// DynamoDB, past the proxy.
     pub async fn dynamodb(&self) -> DynamoDb {
-        DynamoDb::new(&configuration_of_emulator(&self.aws.endpoint_url()))
+        DynamoDb::new(&configuration_of_emulator(&self.aws.endpoint_url()).await)
     }
 
     /// Puts a new version of a secret in its place, as a rotation does, or creates it.

@@ -87,7 +87,7 @@ async fn two_processes_admit_together_what_one_would_and_count_it() {
 async fn a_bad_change_of_the_limits_is_told_by_a_metric() {
     let aws = start_aws(&Options::default()).await.unwrap();
     let bearer = open_session(&aws).await;
-    let client = Client::new(&configuration_of_emulator(&aws.endpoint_url()));
+    let client = Client::new(&configuration_of_emulator(&aws.endpoint_url()).await);
     let limit = [("limit".to_owned(), AttributeValue::N("0".to_owned()))];
     let api = [("api".to_owned(), AttributeValue::M(limit.into()))];
     let put = client.put_item().table_name("minigate-Main");
