@@ -224,7 +224,7 @@ where
                 if now >= stored.refresh_at {
                     self.refresh_ahead(&stored, now, loader, accepts_absence);
                 }
-                return Ok(self.serve(&stored, Source::Memory));
+                return Ok(self.serve_at(now, &stored, Source::Memory));
             }
         }
         // Boxed: a hit need not carry what a miss needs.
@@ -422,10 +422,13 @@ where
             && is_of_use(stored, accepts_absence)
     }
 
-    /// Counts an answer and gives it. `None` if it is that there is no such thing.
     fn serve(&self, stored: &Arc<Stored<V>>, source: Source) -> Option<Cached<V>> {
+        self.serve_at(self.core.now(), stored, source)
+    }
+
+    /// Counts an answer and gives it. `None` if it is that there is no such thing.
+    fn serve_at(&self, now: i64, stored: &Arc<Stored<V>>, source: Source) -> Option<Cached<V>> {
         let counters = &self.core.counters;
-        let now = self.core.now();
         // What was just loaded is no stale value, even if it is not to be kept.
         let is_stale = now >= stored.fresh_until && source != Source::Loader;
         let counter = match source {
