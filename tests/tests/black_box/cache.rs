@@ -242,6 +242,13 @@ mod administrators {
             [(format!("tag=user%23{}", session.user_id), "de"), ("namespace=account".into(), "fr")]
         {
             let before = language(&other, &session.tokens).await;
+            // What is loaded within a second after an invalidation is not.
+            eventually("an account that is remembered", async || {
+                cloud.reset_counts();
+                read(&other, &session.tokens).await;
+                (cloud.count("Query") == 0).then_some(())
+            })
+            .await;
             mend(&cloud, session.user_id, tag).await;
             assert_eq!(language(&other, &session.tokens).await, before, "it is remembered");
             let path = format!("/v1/system/cache?{query}");

@@ -51,7 +51,7 @@ fn account(cache: &Cache) -> NamespaceBuilder {
     let namespace = cache.namespace(ACCOUNT, 30 * MINUTE).grace(hour).levels(Levels::Memory);
     // Lookups are consistent in the user's tag. When DynamoDB is down, reads take what was checked
     // an hour ago at most.
-    let namespace = namespace.clear_window(Duration::from_secs(10)).outage_window(hour);
+    let namespace = namespace.clear_window(Duration::from_secs(5)).outage_window(hour);
     namespace.soft_timeout(Duration::from_secs(1)).max_memory(ACCOUNTS_BYTES)
 }
 
