@@ -30,6 +30,7 @@ pub struct Lookup<'a, V> {
     key: &'a str,
     tags: &'a [Tag],
     is_consistent: bool,
+    is_tolerant: bool,
 }
 
 impl<V> fmt::Debug for Lookup<'_, V> {
@@ -47,7 +48,7 @@ where
     V: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
     pub(crate) fn new(core: &'a Arc<Core<V>>, key: &'a str) -> Self {
-        Self { core, key, tags: &[], is_consistent: false }
+        Self { core, key, tags: &[], is_consistent: false, is_tolerant: false }
     }
 
     /// Tags for what this lookup loads or inserts. What is cached already keeps those that it has.
@@ -56,9 +57,19 @@ where
     }
 
     /// Sees every invalidation that was answered before: for whoever reads what they just wrote.
-    /// Costs one small consistent read.
+    /// Costs one small consistent read, and none where it is known already that there is nothing
+    /// valid.
     pub fn consistent(self) -> Self {
         Self { is_consistent: true, ..self }
+    }
+
+    /// Prefers what cannot be checked to an error: when the second level does not tell of
+    /// invalidations, and the load fails too or takes longer than the soft timeout, a value within
+    /// its grace is taken whose tags were checked within the
+    /// [outage window](crate::NamespaceBuilder::outage_window). For reads during an outage, also
+    /// [consistent](Self::consistent) ones, which then are not.
+    pub fn tolerant(self) -> Self {
+        Self { is_tolerant: true, ..self }
     }
 
     /// The value, from memory, the second level or the loader, whichever has it first.
@@ -280,6 +291,8 @@ where
                     return Ok(self.serve(stored, Source::Memory));
                 }
                 *fallback = Some(stored);
+            } else if self.is_tolerant && fallback.is_none() {
+                *fallback = self.recall_unchecked(accepts_absence);
             }
             if let Some(stored) = &*fallback
                 && core.is_paused(&key, core.now())
@@ -343,6 +356,16 @@ where
                 None
             }
         }
+    }
+
+    /// What memory has that may be served when nothing can be asked.
+    fn recall_unchecked(&self, accepts_absence: bool) -> Option<Arc<Stored<V>>> {
+        let core = self.core;
+        let stored = core.recall(self.key)?;
+        let is_servable = is_of_use(&stored, accepts_absence)
+            && is_servable(&stored, core.now(), core.shared.skew)
+            && core.judge_in_outage(&stored.tags, stored.started) == Verdict::Valid;
+        is_servable.then_some(stored)
     }
 
     async fn wait(

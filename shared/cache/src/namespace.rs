@@ -154,14 +154,19 @@ impl<V: Send + Sync + 'static> Core<V> {
     ) -> Verdict {
         let is_consistent = is_consistent || self.options.tag_window == 0;
         let trust = self.trust(self.now());
-        if !is_consistent {
-            let verdict = trust.judge(tags, started);
-            if verdict != Verdict::Unknown {
-                return verdict;
-            }
+        let known = trust.judge(tags, started);
+        // Stamps only rise: what is known to be invalidated needs no look.
+        let is_settled = match known {
+            Verdict::Invalidated { .. } => true,
+            Verdict::Valid => !is_consistent,
+            Verdict::Unknown => false,
+        };
+        if is_settled {
+            return known;
         }
         let is_learnt = if is_consistent {
-            self.read_stamps(&tags.iter().collect::<Vec<_>>()).await
+            let asked: Vec<_> = tags.iter().filter(|tag| !self.is_believed(tag)).collect();
+            asked.is_empty() || self.read_stamps(&asked).await
         } else {
             self.learn_stamps(tags).await
         };
@@ -170,9 +175,19 @@ impl<V: Send + Sync + 'static> Core<V> {
         } else if is_consistent {
             Verdict::Unknown
         } else {
-            let window = self.options.outage_window;
-            Trust { window, ..self.trust(self.now()) }.judge(tags, started)
+            self.judge_in_outage(tags, started)
         }
+    }
+
+    /// Whether this is the stamp of the namespace and consistent lookups need not read it.
+    fn is_believed(&self, tag: &Arc<TagState>) -> bool {
+        Arc::ptr_eq(tag, &self.tag) && tag.is_known(self.now(), self.options.clear_window)
+    }
+
+    /// Judges an entry by what is known, while the second level does not answer.
+    pub(crate) fn judge_in_outage(&self, tags: &[Arc<TagState>], started: i64) -> Verdict {
+        let window = self.options.outage_window;
+        Trust { window, ..self.trust(self.now()) }.judge(tags, started)
     }
 
     /// Reads what is not known of these tags, once for all who ask at the same time.
