@@ -80,6 +80,11 @@ impl Cloud {
         Target::Any.within("LIMIT#")
     }
 
+    /// The calls of the cache, which ask whether something was invalidated or say so.
+    pub fn cache() -> Target {
+        Target::Any.within("CACHE#")
+    }
+
     /// The reads of the policies, beside requests.
     pub fn policies() -> Target {
         Target::from("GetItem").within("LIMITS")

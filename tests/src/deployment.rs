@@ -127,11 +127,12 @@ impl Deployment {
 }
 
 /// Limits that tests do not reach, which all come from one address and share an administrator, and
-/// time for the limiter's calls on a machine that is busy with tests.
-const WIDE: [(&str, &str); 3] = [
+/// time for the calls of limiter and cache on a machine that is busy with tests.
+const WIDE: [(&str, &str); 4] = [
     ("MINIGATE_ADDRESS_LIMIT_PER_MINUTE", "1000000"),
     ("MINIGATE_LIMITS", "api=5000,admin=9999,login=9999,login-address=99999,refresh=9999"),
     ("MINIGATE_LIMITER_MILLISECONDS", "5000"),
+    ("MINIGATE_CACHE_MILLISECONDS", "5000"),
 ];
 
 /// The variables of a server in this process: those of development, wide limits, and `more` in the

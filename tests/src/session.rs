@@ -91,6 +91,7 @@ impl Deployment {
     pub async fn assert_ended(&self, tokens: &Tokens) {
         let Tokens { session_id, access, refresh } = tokens;
         for request in [
+            self.get("/v1/me"),
             self.get("/v1/sessions"),
             self.delete("/v1/sessions"),
             self.delete(&format!("/v1/sessions/{session_id}")),

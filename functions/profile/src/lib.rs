@@ -2,8 +2,8 @@
 //!
 //! | route | who | store calls |
 //! |---|---|---|
-//! | `GET /v1/me` | the user | 1 read |
-//! | `PATCH /v1/me` | the user, in a session that has not been revoked | 1 read (none with init data), 1 write |
+//! | `GET /v1/me` | the user, in a session that has not been revoked | 1 read |
+//! | `PATCH /v1/me` | the same | 1 read (none with init data), 2 writes: the profile, and word of it to other instances |
 //!
 //! A profile has a version, which is its entity tag. `PATCH` with `If-Match` changes only that
 //! version, so that of two devices the second one learns of the first one's change; repeating it
@@ -17,7 +17,7 @@ use axum::{
 use minigate_domain::{InvalidField, Notifications, Profile, ProfileChange};
 use minigate_platform::{
     Code, Platform, Problem, ProblemDocument, Router,
-    auth::{LiveUser, User},
+    auth::{LiveAccount, LiveUser},
     extract::{IfMatch, Json},
 };
 use minigate_store::ChangeProfile;
@@ -39,9 +39,8 @@ pub fn router() -> Router {
         (status = 404, description = "The user never had a session", body = ProblemDocument, content_type = "application/problem+json"),
     ),
 )]
-async fn read_profile(State(platform): State<Platform>, user: User) -> Result<Response, Problem> {
-    let profile = platform.store.profile(user.id).await?;
-    profile.map(answer).ok_or_else(no_profile)
+async fn read_profile(LiveAccount { account, .. }: LiveAccount) -> Result<Response, Problem> {
+    account.map(|account| answer(account.profile.clone())).ok_or_else(no_profile)
 }
 
 /// Changes the named fields of the user's profile.
@@ -70,7 +69,11 @@ async fn change_profile(
     };
     let now = platform.now();
     match platform.store.change_profile(user.id, &change, known_version, now).await? {
-        ChangeProfile::Changed(profile) => Ok(answer(profile)),
+        ChangeProfile::Changed(profile) => {
+            // Before the answer: whoever has it reads the new profile from any instance.
+            platform.caches.accounts.changed(user.id).await?;
+            Ok(answer(profile))
+        }
         ChangeProfile::Stale(_) => Err(version_mismatch()),
         ChangeProfile::NoProfile => Err(no_profile()),
     }

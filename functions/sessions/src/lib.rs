@@ -2,11 +2,14 @@
 //!
 //! | route | who | store calls |
 //! |---|---|---|
-//! | `POST /v1/sessions` | anyone with init data | 1 read, 1 write |
+//! | `POST /v1/sessions` | anyone with init data | 1 read, 1 write; beside the answer 1 write if other sessions end |
 //! | `POST /v1/sessions/refresh` | anyone with a refresh token | 1 write |
 //! | `GET /v1/sessions` | the user | 1 read |
-//! | `DELETE /v1/sessions/{id}` | the user | 1 write |
-//! | `DELETE /v1/sessions` | the user | 1 write |
+//! | `DELETE /v1/sessions/{id}` | the user | 2 writes |
+//! | `DELETE /v1/sessions` | the user | 2 writes |
+//!
+//! The second write tells other instances that sessions have ended. Where it fails, the answer is 503,
+//! and a repetition makes up for it, although it does not find the session any more.
 //!
 //! Opening a session counts against the limits `login` (of the user) and `login-address`, once the
 //! init data is verified; a refresh against `refresh`.
@@ -89,9 +92,12 @@ async fn open_session(
         one_time_use: one_time_use(&platform, &telegram),
     };
     let opened = platform.store.open_session(&request, now).await?;
-    let OpenedSession { id, session, profile, tier } = opened.map_err(|AlreadyUsed| {
+    let OpenedSession { id, session, profile, tier, ends_others } = opened.map_err(|AlreadyUsed| {
         Problem::new(Code::InitDataUsed).field("init_data", "was exchanged before")
     })?;
+    if ends_others {
+        platform.caches.accounts.changed_beside(telegram.id);
+    }
     let whose = Whose { user_id: telegram.id, session_id: id, bot_id: telegram.bot_id };
     let tokens = tokens(&platform, &keys, whose, Rotated::of(&session, tier), now);
     let out = OpenedSessionOut { tokens, user: UserOut::from(profile) };
@@ -132,6 +138,10 @@ async fn refresh_session(
         made_by.or_else(|| SessionId::random(&*platform.entropy).to_string().parse().ok());
     let rotation = Rotation::new(generation, origin, made_by, now, lifetime);
     let rotated = platform.store.rotate_session(user_id, session_id, &rotation, now).await?;
+    if let Err(RefreshRefusal::Reused | RefreshRefusal::Ended) = rotated {
+        // Of one that has ended too: it may have been this very request, repeated.
+        platform.caches.accounts.changed(user_id).await?;
+    }
     let rotated = rotated.map_err(|refusal| {
         let code = match refusal {
             RefreshRefusal::Ended => Code::SessionRevoked,
@@ -186,7 +196,8 @@ async fn revoke_session(
     user: User,
     Path(id): Path<SessionId>,
 ) -> Result<StatusCode, Problem> {
-    answer(platform.store.revoke_session(user.id, id, user.session_id).await?)
+    let revocation = platform.store.revoke_session(user.id, id, user.session_id).await?;
+    answer(&platform, user.id, revocation).await
 }
 
 /// Ends all sessions of the user, the present one included.
@@ -201,10 +212,18 @@ async fn revoke_all_sessions(
     State(platform): State<Platform>,
     user: User,
 ) -> Result<StatusCode, Problem> {
-    answer(platform.store.revoke_all_sessions(user.id, user.session_id).await?)
+    let revocation = platform.store.revoke_all_sessions(user.id, user.session_id).await?;
+    answer(&platform, user.id, revocation).await
 }
 
-fn answer(revocation: Revocation) -> Result<StatusCode, Problem> {
+/// Tells other instances first, whatever came of the write: it may have been done by this very
+/// request, repeated because telling failed.
+async fn answer(
+    platform: &Platform,
+    user_id: UserId,
+    revocation: Revocation,
+) -> Result<StatusCode, Problem> {
+    platform.caches.accounts.changed(user_id).await?;
     match revocation {
         Revocation::Revoked => Ok(StatusCode::NO_CONTENT),
         Revocation::NotFound => Err(Problem::new(Code::SessionNotFound)),

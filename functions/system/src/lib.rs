@@ -10,6 +10,8 @@
 //! | `DELETE /v1/system/limits/keys/{kind}/{id}` | 1 write, 1 of the limiter |
 //! | `PUT /v1/system/users/{id}/tier` | 1 read, 1 write |
 //! | `GET /v1/system/audit` | 1 read |
+//! | `GET /v1/system/cache` | 1 read |
+//! | `DELETE /v1/system/cache` | 2 writes |
 //!
 //! All of it is for administrators. What changes something also takes a session that has not been
 //! revoked (one read more; none with init data), and is recorded in `Audit`, with who did it and
@@ -19,6 +21,7 @@
 //! ten seconds or with the first request after that.
 
 mod audit;
+mod cache;
 mod keys;
 mod limits;
 mod users;
@@ -34,4 +37,5 @@ pub fn router() -> Router {
         .routes(routes!(keys::read, keys::reset))
         .routes(routes!(users::set_tier))
         .routes(routes!(audit::read))
+        .routes(routes!(cache::read, cache::invalidate))
 }

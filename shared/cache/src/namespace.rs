@@ -42,8 +42,10 @@ impl<V> fmt::Debug for Namespace<V> {
 
 impl<V: Serialize + DeserializeOwned + Send + Sync + 'static> Namespace<V> {
     pub(crate) fn new(cache: &Cache, name: String, options: Options) -> Self {
+        let tag = cache.0.tags.state(&Tag::of_namespace(&name));
         let core = Arc::new(Core {
-            tag: cache.0.tags.state(&Tag::of_namespace(&name)),
+            no_tags: [Arc::clone(&tag)].into(),
+            tag,
             memory: options.uses_memory().then(|| memory(options.max_memory)),
             flights: Flights::default(),
             paused: Mutex::default(),
@@ -97,6 +99,8 @@ pub(crate) struct Core<V> {
     pub(crate) options: Options,
     /// Of the whole namespace.
     pub(crate) tag: Arc<TagState>,
+    /// The states of an entry without tags: that of the namespace alone.
+    no_tags: Arc<[Arc<TagState>]>,
     memory: Option<Memory<V>>,
     pub(crate) flights: Flights<V>,
     /// Until when a key is not loaded again while a stale value is at hand.
@@ -150,14 +154,19 @@ impl<V: Send + Sync + 'static> Core<V> {
     ) -> Verdict {
         let is_consistent = is_consistent || self.options.tag_window == 0;
         let trust = self.trust(self.now());
-        if !is_consistent {
-            let verdict = trust.judge(tags, started);
-            if verdict != Verdict::Unknown {
-                return verdict;
-            }
+        let known = trust.judge(tags, started);
+        // Stamps only rise: what is known to be invalidated needs no look.
+        let is_settled = match known {
+            Verdict::Invalidated { .. } => true,
+            Verdict::Valid => !is_consistent,
+            Verdict::Unknown => false,
+        };
+        if is_settled {
+            return known;
         }
         let is_learnt = if is_consistent {
-            self.read_stamps(&tags.iter().collect::<Vec<_>>()).await
+            let asked: Vec<_> = tags.iter().filter(|tag| !self.is_believed(tag)).collect();
+            asked.is_empty() || self.read_stamps(&asked).await
         } else {
             self.learn_stamps(tags).await
         };
@@ -166,9 +175,19 @@ impl<V: Send + Sync + 'static> Core<V> {
         } else if is_consistent {
             Verdict::Unknown
         } else {
-            let window = self.options.outage_window;
-            Trust { window, ..self.trust(self.now()) }.judge(tags, started)
+            self.judge_in_outage(tags, started)
         }
+    }
+
+    /// Whether this is the stamp of the namespace and consistent lookups need not read it.
+    fn is_believed(&self, tag: &Arc<TagState>) -> bool {
+        Arc::ptr_eq(tag, &self.tag) && tag.is_known(self.now(), self.options.clear_window)
+    }
+
+    /// Judges an entry by what is known, while the second level does not answer.
+    pub(crate) fn judge_in_outage(&self, tags: &[Arc<TagState>], started: i64) -> Verdict {
+        let window = self.options.outage_window;
+        Trust { window, ..self.trust(self.now()) }.judge(tags, started)
     }
 
     /// Reads what is not known of these tags, once for all who ask at the same time.
@@ -202,7 +221,11 @@ impl<V: Send + Sync + 'static> Core<V> {
     }
 
     /// The states of an entry's tags and of the namespace, in the order in which they are locked.
-    pub(crate) fn tag_states(&self, tags: &[Tag]) -> Box<[Arc<TagState>]> {
+    pub(crate) fn tag_states(&self, tags: &[Tag]) -> Arc<[Arc<TagState>]> {
+        if tags.is_empty() {
+            // All share one, so that a hit finds it in the processor's cache.
+            return Arc::clone(&self.no_tags);
+        }
         let mut states: Vec<Arc<TagState>> =
             tags.iter().map(|tag| self.shared.tags.state(tag)).collect();
         states.push(Arc::clone(&self.tag));
@@ -215,7 +238,7 @@ impl<V: Send + Sync + 'static> Core<V> {
     pub(crate) fn stored(&self, key: &str, decoded: Decoded<V>) -> Stored<V> {
         let lifetime = decoded.lifetime.within(&self.options);
         let content = match (decoded.value, decoded.kind) {
-            (Some(value), _) => Content::Present(Arc::new(value)),
+            (Some(value), _) => Content::Present(value),
             (None, crate::format::Kind::Removed) => Content::Removed,
             (None, _) => Content::Absent,
         };

@@ -52,6 +52,7 @@ pub(crate) struct Options {
     pub(crate) levels: Levels,
     pub(crate) tag_window: i64,
     pub(crate) outage_window: i64,
+    pub(crate) clear_window: i64,
     pub(crate) max_memory: u64,
     pub(crate) max_item: usize,
     pub(crate) schema: u32,
@@ -90,6 +91,7 @@ pub struct NamespaceBuilder {
     levels: Levels,
     tag_window: Duration,
     outage_window: Duration,
+    clear_window: Duration,
     max_memory: u64,
     max_item: usize,
     schema: u32,
@@ -112,6 +114,7 @@ impl NamespaceBuilder {
             levels: Levels::default(),
             tag_window: DEFAULT_TAG_WINDOW,
             outage_window: Duration::ZERO,
+            clear_window: Duration::ZERO,
             max_memory: DEFAULT_MEMORY,
             max_item: MAX_ITEM_BYTES,
             schema: 0,
@@ -186,6 +189,14 @@ impl NamespaceBuilder {
         Self { outage_window: window, ..self }
     }
 
+    /// For how long the stamp of the whole namespace is believed even by
+    /// [consistent](crate::Lookup::consistent) lookups, zero unless set. Those then read the stamps
+    /// of the entry's own tags only, which is half of the price where there is one; in return they
+    /// see that the namespace was [cleared](crate::Cache::clear_namespace) so much later.
+    pub fn clear_window(self, window: Duration) -> Self {
+        Self { clear_window: window, ..self }
+    }
+
     /// How many bytes of memory the values may weigh, by their serialized size; 8 MiB unless set.
     pub fn max_memory(self, bytes: u64) -> Self {
         Self { max_memory: bytes, ..self }
@@ -233,6 +244,7 @@ impl NamespaceBuilder {
         }
         self.within("the tag window", self.tag_window, Duration::ZERO, MAX_TAG_WINDOW)?;
         self.within("the outage window", self.outage_window, Duration::ZERO, MAX_TAG_WINDOW)?;
+        self.within("the clear window", self.clear_window, Duration::ZERO, MAX_TAG_WINDOW)?;
         if let Some(fraction) = self.refresh_ahead {
             self.fraction("refresh-ahead", fraction, 0.05, 0.95)?;
         }
@@ -252,6 +264,7 @@ impl NamespaceBuilder {
             levels: self.levels,
             tag_window: millis(self.tag_window),
             outage_window: millis(self.outage_window.max(self.tag_window)),
+            clear_window: millis(self.clear_window),
             max_memory: self.max_memory,
             max_item: self.max_item,
             schema: self.schema,

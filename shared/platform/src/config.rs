@@ -19,6 +19,7 @@
 //! | `MINIGATE_ADDRESS_LIMIT_PER_MINUTE` | requests of one address an instance lets through, 1 to 1,000,000 | 600 |
 //! | `MINIGATE_LIMITS` | limits other than those of `limits/rules.rs`, such as `login=10,api=200/30`: units, and the period in seconds if it changes too | none |
 //! | `MINIGATE_LIMITER_MILLISECONDS` | the most time that a call of the limiter may take, 50 to 10,000 | 250 |
+//! | `MINIGATE_CACHE_MILLISECONDS` | the most time that a call of the cache to its table may take, 50 to 10,000 | 250 |
 //! | `MINIGATE_EDGE_KEY_SHA256` | the first 32 hexadecimal digits of the SHA-256 of the key that the edge sends; requests without the key are then refused | none: no edge |
 //! | `MINIGATE_REQUEST_SECONDS` | the most time a request may take, 1 to 29 | 10 |
 //! | `MINIGATE_LOG_LEVEL` | `error`, `warn`, `info`, `debug` | `info` |
@@ -79,6 +80,8 @@ pub struct Config {
     pub limits: Changes,
     /// The most time that a call of the limiter may take.
     pub limiter_timeout: Duration,
+    /// The most time that a call of the cache to its table may take.
+    pub cache_timeout: Duration,
     /// How the edge in front of the API is known, where there is one.
     pub edge_key: Option<EdgeKeyHash>,
     /// The most time that a request may take.
@@ -170,6 +173,9 @@ impl Config {
             }),
             limits: reader.optional("LIMITS", "", limits),
             limiter_timeout: reader.optional("LIMITER_MILLISECONDS", "250", |text| {
+                whole_number(text, 50, 10_000).map(Duration::from_millis)
+            }),
+            cache_timeout: reader.optional("CACHE_MILLISECONDS", "250", |text| {
                 whole_number(text, 50, 10_000).map(Duration::from_millis)
             }),
             edge_key: reader.optional("EDGE_KEY_SHA256", "", edge_key),

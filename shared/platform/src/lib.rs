@@ -10,6 +10,7 @@
 pub mod auth;
 pub mod aws;
 mod background;
+pub mod caches;
 mod config;
 pub mod events;
 mod extension;

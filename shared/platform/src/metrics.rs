@@ -39,6 +39,18 @@ pub enum Metric {
     LimitUnitsTaken,
     /// Units that the limiter took and that were neither spent nor given back.
     LimitUnitsWasted,
+    /// Lookups of the cache that a fresh value answered.
+    CacheHits,
+    /// Lookups of the cache that a value past its time answered.
+    CacheStale,
+    /// Lookups of the cache that a load, or nothing, answered.
+    CacheMisses,
+    /// Loads of the cache that failed.
+    CacheLoadErrors,
+    /// Calls of the cache to its table.
+    CacheTableCalls,
+    /// Calls of the cache without an answer.
+    CacheTableErrors,
     /// A function of events failed through no fault of who sent the event.
     EventFailed,
 }
@@ -60,6 +72,12 @@ impl Metric {
             Self::LimitCalls => "LimitCalls",
             Self::LimitUnitsTaken => "LimitUnitsTaken",
             Self::LimitUnitsWasted => "LimitUnitsWasted",
+            Self::CacheHits => "CacheHits",
+            Self::CacheStale => "CacheStale",
+            Self::CacheMisses => "CacheMisses",
+            Self::CacheLoadErrors => "CacheLoadErrors",
+            Self::CacheTableCalls => "CacheTableCalls",
+            Self::CacheTableErrors => "CacheTableErrors",
             Self::EventFailed => "EventFailed",
         }
     }

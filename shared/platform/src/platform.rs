@@ -15,7 +15,9 @@ use minigate_store::Store;
 use tokio::time::timeout;
 
 use crate::{
-    Background, Config, Metrics, SystemClock, SystemEntropy, aws, environment,
+    Background, Config, Metrics, SystemClock, SystemEntropy, aws,
+    caches::Caches,
+    environment,
     layers::AddressLimit,
     limits::Limits,
     secrets::{Bots, SecretsManager, SigningSecret, Surroundings},
@@ -50,6 +52,8 @@ pub struct Parts {
     pub address_limit: AddressLimit,
     /// The limits that hold over all instances.
     pub limits: Limits,
+    /// What is known of users and keys, in memory.
+    pub caches: Caches,
     /// Where events are counted.
     pub metrics: Metrics,
     /// Work that requests leave running.
@@ -73,6 +77,7 @@ impl Platform {
     }
 
     /// The platform on this AWS configuration. Makes no call.
+    #[expect(clippy::expect_used, reason = "the namespaces are constants, which a test builds")]
     pub fn new(
         config: Config,
         aws: &SdkConfig,
@@ -89,12 +94,15 @@ impl Platform {
             background: background.clone(),
             metrics: metrics.clone(),
         };
+        let caches = Caches::new(&config, dynamodb.clone(), &store, &*entropy, &surroundings)
+            .expect("the namespaces of the cache");
         let limits = Limits::new(&config, dynamodb, store.clone(), &*entropy, &surroundings);
         Self(Arc::new(Parts {
             bots: Bots::new(&config, &source, &surroundings),
             signing: SigningSecret::new(&config, &source, &surroundings),
             address_limit: AddressLimit::new(config.address_limit_per_minute, Arc::clone(&clock)),
             limits,
+            caches,
             config,
             clock,
             entropy,
@@ -121,7 +129,7 @@ impl Platform {
     /// Gives back what is held in advance, for `limit` at most. To be called before the process
     /// ends.
     pub async fn stop(&self, limit: Duration) {
-        self.limits.shutdown(limit).await;
+        tokio::join!(self.limits.shutdown(limit), self.caches.shutdown(limit));
     }
 
     /// The present moment.

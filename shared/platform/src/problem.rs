@@ -91,6 +91,7 @@ codes! {
     BodyInvalid "body_invalid" UNPROCESSABLE_ENTITY "A field of the body is wrong",
     HeaderInvalid "header_invalid" BAD_REQUEST "A header is wrong",
     PathInvalid "path_invalid" BAD_REQUEST "A part of the path is wrong",
+    QueryInvalid "query_invalid" BAD_REQUEST "A parameter of the query is wrong",
     UnknownBot "unknown_bot" UNPROCESSABLE_ENTITY "This deployment does not serve that bot",
     RateLimited "rate_limited" TOO_MANY_REQUESTS "Too many requests",
     StoreUnavailable "store_unavailable" SERVICE_UNAVAILABLE "The database does not answer; try again",

@@ -8,6 +8,8 @@
 //! | `Main` | what was changed of the rate limits | `LIMITS` | `POLICIES` |
 //! | `Volatile` | init data used up (one-time use) | `REPLAY#<hash>` | – |
 //! | `Volatile` | state of the rate limits, which the crate `minigate-limiter` owns | `LIMIT#<n>#<user, address or API key>` | – |
+//! | `Volatile` | stamps of invalidated tags, which the crate `minigate-cache` owns | `CACHE#tag#<tag>`, `CACHE#ns#<namespace>` | – |
+//! | `Volatile` | what the caches did for a namespace | `COUNTS#<namespace>` | – |
 //! | `Audit` | what an administrator did | `SYSTEM` | `<milliseconds>#<random>` |
 //!
 //! The items of an account share a prefix, so that one query reads both.
@@ -91,6 +93,11 @@ pub(crate) fn sessions(user_id: UserId) -> MainKey {
 
 pub(crate) fn tier(user_id: UserId) -> MainKey {
     MainKey { partition: user(user_id), sort: TIER }
+}
+
+/// The item in `Volatile` with what the caches of all instances did for a namespace.
+pub(crate) fn cache_counts(namespace: &str) -> String {
+    format!("COUNTS#{namespace}")
 }
 
 /// The guard in `Volatile` of init data that was exchanged for a session.

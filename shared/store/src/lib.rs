@@ -7,6 +7,7 @@
 
 mod account;
 mod audit;
+mod cache_counts;
 mod call;
 mod error;
 mod keys;
@@ -18,6 +19,7 @@ mod tier;
 use aws_sdk_dynamodb::Client;
 
 pub use account::Account;
+pub use cache_counts::{CacheCounts, CountedCache};
 pub use error::StoreError;
 pub use keys::Tables;
 pub use policies::ChangePolicies;

@@ -5,7 +5,7 @@ use minigate_domain::{Profile, ProfileChange, Timestamp, UserId};
 
 use crate::{
     Store, StoreError,
-    call::{Item, decoded, encoded, failed, image_at_failure, number},
+    call::{Item, decoded, encoded, image_at_failure, number},
     keys,
 };
 
@@ -23,23 +23,6 @@ pub enum ChangeProfile {
 }
 
 impl Store {
-    /// Reads a user's profile: one consistent read.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Refused`] or [`StoreError::Corrupt`].
-    pub async fn profile(&self, user_id: UserId) -> Result<Option<Profile>, StoreError> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.tables.main)
-            .set_key(Some(keys::profile(user_id).into_attributes()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| failed("GetItem", error))?;
-        output.item.map(decode_profile).transpose()
-    }
-
     /// Changes the named fields of a profile in one conditional write. With `known_version`, only
     /// if the profile still has that version.
     ///

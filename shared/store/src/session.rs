@@ -83,6 +83,8 @@ pub struct OpenedSession {
     pub profile: Profile,
     /// What the user may use.
     pub tier: Tier,
+    /// Whether other sessions of the user gave way to it, or may have: a repetition cannot tell.
+    pub ends_others: bool,
 }
 
 /// The init data was exchanged before, and only once is allowed.
@@ -124,19 +126,24 @@ impl Store {
             let account = self.account(user_id).await?;
             let profile = account.profile.clone().unwrap_or_else(|| request.first_profile.clone());
             let tier = account.tier;
-            let open =
-                |id, session| Ok(Ok(OpenedSession { id, session, profile: profile.clone(), tier }));
+            let open = |id, session, ends_others| {
+                let profile = profile.clone();
+                Ok(Ok(OpenedSession { id, session, profile, tier, ends_others }))
+            };
             if let Some(session) = account.sessions.by_id.get(&request.id) {
                 // Our own write went through and only its answer was lost.
-                return open(request.id, session.clone());
+                return open(request.id, session.clone(), true);
             }
             match account.sessions.opening(&request.session, request.limit, now) {
                 Opening::Repeated { id } => {
-                    return open(id, account.sessions.by_id[&id].clone());
+                    return open(id, account.sessions.by_id[&id].clone(), true);
                 }
                 Opening::Added { ended } => {
                     match self.write_opening(request, &account, &ended).await? {
-                        Written::Done => return open(request.id, request.session.clone()),
+                        Written::Done => {
+                            let session = request.session.clone();
+                            return open(request.id, session, !ended.is_empty());
+                        }
                         Written::AlreadyUsed => return Ok(Err(AlreadyUsed)),
                         Written::Raced => {}
                     }

@@ -114,7 +114,8 @@ impl From<&str> for Target {
     }
 }
 
-/// A call and the partition key of the item it is on; an empty one for a call on no item or several.
+/// A call and the partition key of the item it is on, or of the first that it reads in a batch; an
+/// empty one for other calls.
 type Received = (Call, String);
 
 /// Why the proxy does not start.
@@ -286,10 +287,15 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The partition key of the one item that a request to DynamoDB is about, if it is named `PK`.
+/// The partition key of the item that a request to DynamoDB is about, if it is named `PK`.
 fn partition_key(body: &[u8]) -> String {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    ["Key", "Item"].iter().find_map(|item| body[item]["PK"]["S"].as_str()).unwrap_or("").to_owned()
+    let one = ["Key", "Item"].iter().find_map(|item| body[item]["PK"]["S"].as_str());
+    let of_batch = || {
+        let tables = body["RequestItems"].as_object()?;
+        tables.values().find_map(|table| table["Keys"][0]["PK"]["S"].as_str())
+    };
+    one.or_else(of_batch).unwrap_or("").to_owned()
 }
 
 type Forwarded = Request<Either<Full<Bytes>, Incoming>>;

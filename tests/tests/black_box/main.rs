@@ -1,6 +1,7 @@
 //! The API as its clients meet it: over HTTP, and nothing else.
 //!
-//! The modules mirror the routes (`sessions`, `profile`, `verify`, `keys`, `system`, `health`), what
+//! The modules mirror the routes (`sessions`, `profile`, `verify`, `keys`, `system`, `health`), what instances know
+//! of each other's changes (`cache`), what
 //! all routes share (`http`, `credentials`, `limits`), another back end that verifies tokens by itself
 //! (`offline`), and what happens when AWS is not well (`faults`).
 #![expect(
@@ -9,6 +10,7 @@
     reason = "a test fails by panicking and says at what"
 )]
 
+mod cache;
 mod credentials;
 mod faults;
 mod health;

@@ -22,6 +22,8 @@ async fn all_of_it_is_for_administrators() {
             api.delete("/v1/system/limits/keys/user/1"),
             api.put("/v1/system/users/1/tier").json(&json!({ "tier": "pro" })),
             api.get("/v1/system/audit"),
+            api.get("/v1/system/cache"),
+            api.delete("/v1/system/cache?tag=user%231"),
         ]
     };
     for request in requests() {
@@ -45,6 +47,7 @@ async fn a_stolen_token_changes_nothing_once_its_session_has_ended() {
         api.put("/v1/system/limits/api").json(&json!({ "limit": 1 })),
         api.delete("/v1/system/limits/keys/user/1"),
         api.put("/v1/system/users/1/tier").json(&json!({ "tier": "pro" })),
+        api.delete("/v1/system/cache?tag=user%231"),
     ] {
         bearer(request).send().await.assert_problem(401, "session_revoked", &[]);
     }

@@ -32,7 +32,7 @@ async fn open_session(aws: &EmbeddedAws) -> String {
     format!("Bearer {}", body(&opened)["access_token"].as_str().unwrap())
 }
 
-fn metrics(lines: &[String], name: &str) -> u64 {
+pub(crate) fn metrics(lines: &[String], name: &str) -> u64 {
     let events = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     events.filter_map(|event| event[name].as_u64()).sum()
 }

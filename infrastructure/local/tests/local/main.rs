@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod authorizer;
+mod cache;
 mod command;
 mod functions;
 mod limits;

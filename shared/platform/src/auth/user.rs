@@ -1,15 +1,18 @@
 //! The extractors for the user who is asking, and the tokens behind them.
 
+use std::time::Duration;
+
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, request::Parts},
 };
 use futures_util::future::BoxFuture;
-use minigate_domain::{BotId, SessionId, Tier, UserId};
+use minigate_domain::{BotId, SessionId, Tier, Timestamp, UserId};
 
 use super::{credentials::Credentials, init_data};
 use crate::{
     Code, Platform, Problem,
+    caches::{CLOCK_SKEW, CachedAccount},
     limits::{Charge, RateLimits, Rule},
     tokens::{AccessClaims, KeyRing, RefreshClaims, TokenError},
 };
@@ -23,6 +26,8 @@ pub struct User {
     pub bot_id: BotId,
     /// The session of the access token; `None` with init data.
     pub session_id: Option<SessionId>,
+    /// When the access token was made, in whole seconds: its session existed then.
+    pub(crate) token_made_at: Option<Timestamp>,
     /// What they may use. Init data does not say, so it is [`Tier::Free`] there; a session knows.
     pub tier: Tier,
 }
@@ -30,6 +35,15 @@ pub struct User {
 /// A [`User`] whose session has not been revoked, for what must not be done with a stolen token.
 #[derive(Clone, Copy, Debug)]
 pub struct LiveUser(pub User);
+
+/// A [`LiveUser`] with what is known of them, at no further read; also with init data.
+#[derive(Clone, Debug)]
+pub struct LiveAccount {
+    /// Who is asking.
+    pub user: User,
+    /// Their account; `None` if they never had a session.
+    pub account: Option<CachedAccount>,
+}
 
 /// A [`User`] who is an administrator of the deployment. It asks no store, so that an administrator
 /// can look at a deployment whose store is down; what changes something takes a [`LiveAdmin`].
@@ -50,8 +64,9 @@ impl User {
         match Credentials::of(headers)? {
             Credentials::AccessToken(token) => {
                 let claims = verify_access_token(platform, token).await?;
-                let AccessClaims { user_id, session_id, bot_id, tier, .. } = claims;
-                Ok(Self { id: user_id, bot_id, session_id: Some(session_id), tier })
+                let AccessClaims { user_id, session_id, bot_id, tier, issued_at, .. } = claims;
+                let (session_id, token_made_at) = (Some(session_id), Some(issued_at));
+                Ok(Self { id: user_id, bot_id, session_id, token_made_at, tier })
             }
             Credentials::InitData(_) if platform.config.init_data_one_time_use => {
                 Err(Problem::new(Code::InitDataNotAccepted)
@@ -63,6 +78,7 @@ impl User {
                     id: user.id,
                     bot_id: user.bot_id,
                     session_id: None,
+                    token_made_at: None,
                     tier: Tier::default(),
                 })
             }
@@ -85,8 +101,18 @@ impl FromRequestParts<Platform> for LiveUser {
 
     async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
         let user = User::from_request_parts(parts, platform).await?;
-        check_session(&user, platform).await?;
+        check_session(&user, parts, platform).await?;
         Ok(Self(user))
+    }
+}
+
+impl FromRequestParts<Platform> for LiveAccount {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
+        let user = User::from_request_parts(parts, platform).await?;
+        let account = live_account(&user, parts, platform).await?;
+        Ok(Self { user, account })
     }
 }
 
@@ -108,17 +134,44 @@ impl FromRequestParts<Platform> for LiveAdmin {
 
     async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
         let Admin(user) = Admin::from_request_parts(parts, platform).await?;
-        check_session(&user, platform).await?;
+        check_session(&user, parts, platform).await?;
         Ok(Self(user))
     }
 }
 
 /// Whether the session of the credentials has not been revoked: one read, none with init data.
-async fn check_session(user: &User, platform: &Platform) -> Result<(), Problem> {
-    let Some(session_id) = user.session_id else { return Ok(()) };
-    let sessions = platform.store.sessions(user.id).await?;
-    let is_live = sessions.by_id.contains_key(&session_id);
-    if is_live { Ok(()) } else { Err(Problem::new(Code::SessionRevoked)) }
+async fn check_session(user: &User, parts: &Parts, platform: &Platform) -> Result<(), Problem> {
+    match user.session_id {
+        Some(_) => live_account(user, parts, platform).await.map(drop),
+        None => Ok(()),
+    }
+}
+
+/// The account of a user whose session, if there is one, has not been revoked.
+async fn live_account(
+    user: &User,
+    parts: &Parts,
+    platform: &Platform,
+) -> Result<Option<CachedAccount>, Problem> {
+    let accounts = &platform.caches.accounts;
+    // What changes something is never decided by an account that could not be checked.
+    let account = accounts.get(user.id, parts.method.is_safe()).await?;
+    let (Some(session), Some(made_at)) = (user.session_id, user.token_made_at) else {
+        return Ok(account);
+    };
+    let has_session = |account: &Option<CachedAccount>| {
+        account.as_ref().is_some_and(|account| account.sessions.contains(&session))
+    };
+    if has_session(&account) {
+        return Ok(account);
+    }
+    // It was opened after the account was read, or it has ended.
+    let is_newer = account.as_ref().is_some_and(|account| {
+        let latest = made_at.after(Duration::from_secs(1) + CLOCK_SKEW);
+        platform.now() <= latest.after(account.age())
+    });
+    let account = if is_newer { accounts.reload(user.id).await? } else { account };
+    if has_session(&account) { Ok(account) } else { Err(Problem::new(Code::SessionRevoked)) }
 }
 
 /// Verifies the credentials in memory. As a trait object, because the compiler has a limit on how

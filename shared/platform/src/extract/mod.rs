@@ -5,8 +5,10 @@ mod client;
 mod headers;
 mod json;
 mod path;
+mod query;
 
 pub use client::{ApiKeyId, ClientAddress, ClientOrigin};
 pub use headers::{IdempotencyKey, IfMatch};
 pub use json::{Json, OptionalJson};
 pub use path::Path;
+pub use query::Query;

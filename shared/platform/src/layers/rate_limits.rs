@@ -29,5 +29,6 @@ pub(super) async fn settle(
         limits::add_headers(response.headers_mut(), &states);
         platform.limits.after_request();
     }
+    platform.caches.after_request();
     response
 }

@@ -28,7 +28,7 @@ async fn changes_touch_the_named_fields_and_count_up() {
     assert_eq!(after.language, before.language);
     assert_eq!((after.created_at, after.updated_at), (before.created_at, bed.now()));
     assert_eq!(after.version, 2);
-    assert_eq!(bed.store.profile(user_id(1)).await.unwrap(), Some(after));
+    assert_eq!(bed.store.account(user_id(1)).await.unwrap().profile, Some(after));
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn nobody_is_created_by_a_change() {
         let changed = bed.store.change_profile(user_id(9), &change, version, bed.now()).await;
         assert_eq!(changed.unwrap(), ChangeProfile::NoProfile);
     }
-    assert_eq!(bed.store.profile(user_id(9)).await.unwrap(), None);
+    assert_eq!(bed.store.account(user_id(9)).await.unwrap().profile, None);
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn an_item_of_another_shape_is_corrupt_not_absent() {
         .send()
         .await
         .unwrap();
-    let read = bed.store.profile(user_id(1)).await;
+    let read = bed.store.account(user_id(1)).await;
     assert!(matches!(read, Err(StoreError::Corrupt { entity: "profile", .. })), "{read:?}");
 }
 

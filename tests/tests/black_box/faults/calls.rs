@@ -1,23 +1,30 @@
 //! How often each route calls AWS. A call too many is latency for every user and money every day.
 //!
-//! The product's calls are told apart from the limiter's, which are on items of their own in the
-//! table `Volatile`: one for each key that memory does not know enough of.
+//! The product's calls are told apart from those on items of their own in the table `Volatile`: the
+//! limiter's, one for each key that memory does not know enough of, and the cache's, which asks
+//! whether a user's account was invalidated or says so.
 
 use std::time::Instant;
 
 use minigate_embedded_aws::protocol::Service;
-use minigate_tests::{Answer, Cloud, Deployment, OpenSession, Request, random_user, with_header};
+use minigate_testkit::faults::Target;
+use minigate_tests::{Answer, Cloud, Deployment, OpenSession, Request, eventually, random_user, with_header};
 use serde_json::json;
 
-/// Sends the request, checks its status, and returns the calls it made, and how many of them were
-/// the limiter's: `GetItem GetItem +1`.
+/// Sends the request, checks its status, and returns the calls it made: the product's, then how
+/// many were the cache's reads and writes, then how many were the limiter's: `Query r1 w1 +1`.
 async fn calls(cloud: &Cloud, request: Request, status: u16) -> (Answer, String) {
     cloud.reset_counts();
     let answer = request.send().await;
     assert_eq!(answer.status, status, "{}", answer.body);
     let mut names = Vec::new();
-    for (call, count) in cloud.calls() {
+    let of_product = Target::Any.outside("LIMIT").outside("CACHE#");
+    for (call, count) in cloud.proxy().calls_of(of_product) {
         names.extend(std::iter::repeat_n(call.operation, count));
+    }
+    for (call, count) in cloud.proxy().calls_of(Cloud::cache()) {
+        let kind = if call.operation.ends_with("GetItem") { "r" } else { "w" };
+        names.push(format!("{kind}{count}"));
     }
     let of_limiter = cloud.proxy().count(Cloud::limiter());
     if of_limiter > 0 {
@@ -40,15 +47,22 @@ async fn opening_a_session_is_one_read_and_one_write() {
     let post = |user: u64| api.post("/v1/sessions").tma(&api.bot.init_data(user));
     let (_, first) = calls(&cloud, post(random_user()), 201).await;
     assert_eq!(first, "Query TransactWriteItems +2");
-    for _ in 0..6 {
+    for _ in 0..4 {
         let (_, later) = calls(&cloud, post(known.user_id), 201).await;
         assert_eq!(later, "Query UpdateItem +2");
     }
-    let (_, repeated) = {
-        calls(&cloud, post(known.user_id).idempotency_key("k"), 201).await;
-        calls(&cloud, post(known.user_id).idempotency_key("k"), 201).await
-    };
-    assert_eq!(repeated, "Query +2");
+    // Now the oldest gives way, and other instances are told beside the answer.
+    let told = async || (cloud.proxy().count(Cloud::cache()) == 1).then_some(());
+    cloud.reset_counts();
+    let last = post(known.user_id).idempotency_key("k").send().await;
+    assert_eq!(last.status, 201, "{}", last.body);
+    eventually("word of the ended session", told).await;
+    assert_eq!((cloud.count("Query"), cloud.count("UpdateItem")), (1, 2));
+    cloud.reset_counts();
+    let repeated = post(known.user_id).idempotency_key("k").send().await;
+    assert_eq!(repeated.status, 201, "{}", repeated.body);
+    eventually("word of it again", told).await;
+    assert_eq!((cloud.count("Query"), cloud.count("UpdateItem")), (1, 1));
 }
 
 #[tokio::test]
@@ -80,16 +94,18 @@ async fn the_other_routes() {
     let other = format!("/v1/sessions/{}", other.session_id);
     for (name, request, status, expected) in [
         ("health", api.get("/health"), 200, ""),
-        ("read with a token", bearer(api.get("/v1/me")), 200, "GetItem +1"),
-        ("read with init data", tma(api.get("/v1/me")), 200, "GetItem +1"),
-        ("change with a token", bearer(language()), 200, "GetItem UpdateItem +1"),
-        ("change with init data", tma(language()), 200, "UpdateItem +1"),
+        ("read first", bearer(api.get("/v1/me")), 200, "Query +1"),
+        ("read with a token", bearer(api.get("/v1/me")), 200, "r1 +1"),
+        ("read with init data", tma(api.get("/v1/me")), 200, "r1 +1"),
+        ("change with a token", bearer(language()), 200, "UpdateItem r1 w1 +1"),
+        ("read after a change", bearer(api.get("/v1/me")), 200, "Query +1"),
+        ("change with init data", tma(language()), 200, "UpdateItem w1 +1"),
         ("stale change", tma(language().header("if-match", "\"9\"")), 412, "UpdateItem +1"),
         ("list", bearer(api.get("/v1/sessions")), 200, "GetItem +1"),
         ("refresh", refresh, 200, "UpdateItem +1"),
-        ("revoke", bearer(api.delete(&other)), 204, "UpdateItem +1"),
-        ("revoke again", bearer(api.delete(&other)), 404, "UpdateItem +1"),
-        ("revoke all", bearer(api.delete("/v1/sessions")), 204, "UpdateItem +1"),
+        ("revoke", bearer(api.delete(&other)), 204, "UpdateItem w1 +1"),
+        ("revoke again", bearer(api.delete(&other)), 404, "UpdateItem w1 +1"),
+        ("revoke all", bearer(api.delete("/v1/sessions")), 204, "UpdateItem w1 +1"),
         ("revoked", bearer(api.get("/v1/sessions")), 401, "GetItem +1"),
     ] {
         let (_, made) = calls(&cloud, request, status).await;

@@ -102,7 +102,7 @@ async fn a_mini_app_can_read_the_failure() {
     let Some(cloud) = Cloud::start().await else { return };
     let api = cloud.serve(&[]).await;
     let session = api.new_session().await;
-    let _failing = cloud.inject("GetItem", Fault::Throttle);
+    let _failing = cloud.inject("Query", Fault::Throttle);
     let request = api.get("/v1/me").bearer(&session.tokens.access).header("origin", &api.origin);
     let answer = request.send().await;
     answer.assert_problem(503, "store_unavailable", &[]);

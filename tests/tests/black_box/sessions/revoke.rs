@@ -30,18 +30,6 @@ async fn ones_own() {
     assert_eq!(api.sessions_of(session.user_id).await.len(), 0);
 }
 
-/// Reading one's profile costs no look at the sessions, so a revoked access token reads it until it
-/// ends by itself, some minutes later. Everything else is refused at once.
-#[tokio::test]
-async fn an_access_token_reads_the_profile_until_it_ends() {
-    let api = Deployment::shared();
-    let session = api.new_session().await;
-    revoke(&api, &session.tokens, &session.tokens.session_id).await.assert_success(204, &[]);
-    let profile = api.get("/v1/me").bearer(&session.tokens.access).send().await;
-    assert_eq!(profile.assert_success(200, &["etag"])["id"], session.user_id);
-    api.assert_ended(&session.tokens).await;
-}
-
 #[tokio::test]
 async fn all_of_them() {
     let api = Deployment::shared();

@@ -1,0 +1,70 @@
+//! The cache over functions' own processes, as Lambda runs and freezes them.
+
+use minigate_embedded_aws::EmbeddedAws;
+use minigate_local::{Options, development, start_aws};
+use minigate_testkit::lambda::{Function, rest_event};
+use serde_json::Value;
+
+use crate::{
+    functions::{binary, body, deadline, now_unix_seconds, variables},
+    limits::metrics,
+};
+
+const USER: u64 = 4_242_424_242;
+
+async fn start(aws: &EmbeddedAws, name: &str) -> Function {
+    // A machine that is busy with tests takes its time.
+    let patient = ("MINIGATE_CACHE_MILLISECONDS".to_owned(), "5000".to_owned());
+    let variables: Vec<_> = variables(aws).into_iter().chain([patient]).collect();
+    Function::start(&binary(name), &variables).await.unwrap()
+}
+
+async fn ask(function: &mut Function, method: &str, path: &str, authorization: &str) -> Value {
+    let event = rest_event(method, path, &[("Authorization", authorization)], None);
+    function.invoke(event, deadline()).await.unwrap()
+}
+
+fn init_data(user: u64) -> String {
+    format!("tma {}", development::init_data(user, now_unix_seconds()).unwrap())
+}
+
+#[tokio::test]
+async fn a_session_that_one_process_ends_is_refused_by_those_that_know_it_and_all_is_counted() {
+    let aws = start_aws(&Options::default()).await.unwrap();
+    let mut sessions = start(&aws, "sessions").await;
+    let opened = ask(&mut sessions, "POST", "/v1/sessions", &init_data(USER)).await;
+    let bearer = format!("Bearer {}", body(&opened)["access_token"].as_str().unwrap());
+
+    let mut processes = [start(&aws, "profile").await, start(&aws, "profile").await];
+    for process in &mut processes {
+        for _ in 0..3 {
+            let read = ask(process, "GET", "/v1/me", &bearer).await;
+            assert_eq!(read["statusCode"], 200, "{read}");
+        }
+        process.freeze().await.unwrap();
+    }
+    let ended = ask(&mut sessions, "DELETE", "/v1/sessions", &bearer).await;
+    assert_eq!(ended["statusCode"], 204, "{ended}");
+    let (mut hits, mut misses) = (0, 0);
+    for mut process in processes {
+        let refused = ask(&mut process, "GET", "/v1/me", &bearer).await;
+        assert_eq!(body(&refused)["code"], "session_revoked", "{refused}");
+        let (status, lines) = process.stop().await.unwrap();
+        assert!(status.success(), "{status}: {lines:?}");
+        hits += metrics(&lines, "CacheHits");
+        misses += metrics(&lines, "CacheMisses");
+        let all = lines.join("\n");
+        assert!(!all.contains(&USER.to_string()), "a user is in the log: {all}");
+    }
+    assert_eq!(hits, 4, "all but the first of each");
+
+    let mut system = start(&aws, "system").await;
+    let admin = init_data(development::USER_ID);
+    let told = body(&ask(&mut system, "GET", "/v1/system/cache", &admin).await);
+    let account = &told["namespaces"]["account"];
+    assert_eq!(account["hits"], hits, "{account}");
+    assert_eq!((&account["misses"], &account["loads"]), (&misses.into(), &misses.into()));
+    assert_eq!((&account["invalidated"], &account["level_errors"]), (&2.into(), &0.into()));
+    let since = account["since"].as_u64().unwrap();
+    assert!(since <= now_unix_seconds() && since + 60 > now_unix_seconds(), "{since}");
+}
