@@ -37,6 +37,8 @@ LIMITS = ("admin", "api", "login", "login-address", "verify")
 CHANGED = "refresh"
 # The emulator does not tell functions whose API key a request has, so that all are one client.
 NO_KEY_ID = "none"
+# What loads anew what it may not ask about, which no answer shows.
+REMEMBERING = ("Profile",)
 # How often a fault may look different before it is given up.
 ATTEMPTS = 5
 
@@ -54,7 +56,8 @@ class Way:
         return f"tma {init_data(token or self.token, user_id)}"
 
     def expect(self, status, method, path, *more):
-        route = f"`{method} {re.sub(r'/(?!v1/)[^/]*[0-9][^/]*', '/{id}', path)}`"
+        route = re.sub(r"/(?!v1/)[^/]*[0-9][^/]*", "/{id}", path.split("?")[0])
+        route = f"`{method} {route}`"
         found, headers, document = answer_of(self.base, method, path, *more)
         document = document or {}
         if found != status:
@@ -87,6 +90,7 @@ class Way:
         user_id = time.time_ns() % 1_000_000_000
         self.expect(200, "GET", "/health")
         _, self.admin = self.log_in(ADMIN)
+        self.cache_before = self.cache()
         opened, bearer = self.log_in(user_id)
         self.log_in(user_id)
         self.log_in(user_id, self.other_token)
@@ -119,10 +123,26 @@ class Way:
         tier = f"/v1/system/users/{user_id}/tier"
         self.expect(204, "PUT", tier, self.admin, {"tier": "pro"})
         self.expect(204, "DELETE", f"/v1/system/limits/keys/user/{user_id}", self.admin)
+        self.expect(204, "DELETE", f"/v1/system/cache?tag=user%23{user_id}", self.admin)
         self.expect(200, "GET", "/v1/system/audit", self.admin)
         if not self.one_time_use:
             for token in (self.token, self.other_token):
                 self.expect(200, "GET", "/v1/system/audit", self.tma(ADMIN, token))
+
+    def cache(self):
+        """What instances have told of what they remember of users."""
+        return self.expect(200, "GET", "/v1/system/cache", self.admin)["namespaces"]["account"]
+
+    def look_back(self):
+        """What the instance that has gone this way tells of the cache, now that it has ended: where
+        the cache cannot ask whether what it has is valid, it loads all of it anew."""
+        until = time.monotonic() + DEADLINE_SECONDS
+        while (found := self.cache())["misses"] == self.cache_before["misses"]:
+            if time.monotonic() > until:
+                raise Fault("instances that end do not tell of the cache")
+            time.sleep(0.1)
+        if found["level_errors"] > self.cache_before["level_errors"]:
+            raise Fault("`GET /v1/system/cache` shows `level_errors`")
 
     def look_after(self):
         _, bearer = self.log_in(HEALTH_ADMIN)
@@ -176,16 +196,19 @@ def fault_of(stack, function, way):
     fault = None
     for _ in range(ATTEMPTS):
         emulator.renew(stack, function)
-        before, fault = fault, fault_on(way)
+        before, fault = fault, fault_on(stack, function, way)
         if fault in (None, before):
             return fault
         print(f"{function}: {fault}", file=sys.stderr, flush=True)
     sys.exit(f"{function}: another fault each time, at last: {fault}")
 
 
-def fault_on(way):
+def fault_on(stack, function, way):
     try:
         way.go()
+        if function in REMEMBERING:
+            emulator.renew(stack, function)
+            way.look_back()
     except Fault as fault:
         return str(fault)
     return None
@@ -346,7 +369,8 @@ boundary of `infrastructure/delivery.yaml`, which is therefore wide enough.
 A limiter that may not count lets requests pass where its policy is open, and one that may not read
 what administrators have changed goes by the deployment's limits. So an administrator changes every
 limit before, answers have to name the changed ones, and what a request takes has to be gone for all
-instances.
+instances. A cache that may not ask whether what it has is still valid loads it anew, so its counts
+must tell of no failed call.
 
 The emulator writes logs and traces whatever a role permits. What Lambda needs for that is therefore
 asked of the emulator's `iam:SimulatePrincipalPolicy`, with the log group that the function is
