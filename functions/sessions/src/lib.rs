@@ -92,9 +92,10 @@ async fn open_session(
         one_time_use: one_time_use(&platform, &telegram),
     };
     let opened = platform.store.open_session(&request, now).await?;
-    let OpenedSession { id, session, profile, tier, ends_others } = opened.map_err(|AlreadyUsed| {
-        Problem::new(Code::InitDataUsed).field("init_data", "was exchanged before")
-    })?;
+    let OpenedSession { id, session, profile, tier, ends_others } =
+        opened.map_err(|AlreadyUsed| {
+            Problem::new(Code::InitDataUsed).field("init_data", "was exchanged before")
+        })?;
     if ends_others {
         platform.caches.accounts.changed_beside(telegram.id);
     }

@@ -148,8 +148,7 @@ async fn a_reuse_that_others_are_not_told_of_is_made_up_for() {
     let tokens = api.new_session().await.tokens;
     read(&other, &tokens).await.assert_success(200, &["etag"]);
     api.refresh(&tokens.refresh).await.assert_success(200, &[]);
-    let failing =
-        cloud.inject(Target::from("UpdateItem").within("CACHE#"), Fault::SwallowAnswer);
+    let failing = cloud.inject(Target::from("UpdateItem").within("CACHE#"), Fault::SwallowAnswer);
     api.refresh(&tokens.refresh).await.assert_problem(503, "store_unavailable", &[]);
     drop(failing);
     let repeated = api.refresh(&tokens.refresh).await;
@@ -266,7 +265,10 @@ mod administrators {
         let trail = trail.assert_success(200, &[]);
         let told = |entry: usize| {
             let entry = &trail["entries"][entry];
-            assert_eq!((&entry["action"], &entry["by"]), (&"cache.invalidated".into(), &api.admin_id.into()));
+            assert_eq!(
+                (&entry["action"], &entry["by"]),
+                (&"cache.invalidated".into(), &api.admin_id.into())
+            );
             entry["subject"].as_str().unwrap().to_owned()
         };
         assert_eq!(

@@ -21,8 +21,7 @@ use std::{
 };
 
 use minigate_cache::{
-    BuildError, Cache, CacheMetrics, DynamoLevel, InvalidateError, Levels,
-    NamespaceBuilder, Work,
+    BuildError, Cache, CacheMetrics, DynamoLevel, InvalidateError, Levels, NamespaceBuilder, Work,
 };
 use minigate_domain::{Clock, Entropy};
 use minigate_store::Store;
@@ -136,7 +135,5 @@ impl Caches {
 
 /// The error names the tag, which is a user's and must not reach the log.
 fn not_invalidated(error: InvalidateError) -> Problem {
-    Problem::new(Code::StoreUnavailable)
-        .retry_after(Duration::from_secs(1))
-        .caused_by(error.source)
+    Problem::new(Code::StoreUnavailable).retry_after(Duration::from_secs(1)).caused_by(error.source)
 }

@@ -8,7 +8,9 @@ use std::time::Instant;
 
 use minigate_embedded_aws::protocol::Service;
 use minigate_testkit::faults::Target;
-use minigate_tests::{Answer, Cloud, Deployment, OpenSession, Request, eventually, random_user, with_header};
+use minigate_tests::{
+    Answer, Cloud, Deployment, OpenSession, Request, eventually, random_user, with_header,
+};
 use serde_json::json;
 
 /// Sends the request, checks its status, and returns the calls it made: the product's, then how
