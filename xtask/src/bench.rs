@@ -6,8 +6,12 @@ use crate::workspace;
 
 /// Every benchmark, one after the other.
 pub(crate) fn all() -> Result<bool, String> {
-    let all =
-        [package("minigate-init-data", &[])?, package("minigate-limiter", &[])?, functions(&[])?];
+    let all = [
+        package("minigate-init-data", &[])?,
+        package("minigate-limiter", &[])?,
+        package("minigate-cache", &[])?,
+        functions(&[])?,
+    ];
     Ok(all.iter().all(|is_success| *is_success))
 }
 

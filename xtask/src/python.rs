@@ -18,7 +18,7 @@ pub(crate) struct Environment {
 }
 
 /// The names of the environments that `verify` needs on every machine.
-const NEEDED: [&str; 3] = ["sam", "checkov", "emulator"];
+const NEEDED: [&str; 4] = ["sam", "checkov", "emulator", "zizmor"];
 
 /// A step of `verify`: makes the environments that are not there yet.
 pub(crate) fn verify() -> Result<Verdict, String> {

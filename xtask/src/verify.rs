@@ -35,7 +35,7 @@ pub(crate) enum Skips {
 type Step = fn(&mut Context) -> Result<Verdict, String>;
 
 /// The quick ones come first.
-const STEPS: [(&str, &str, Step); 15] = [
+const STEPS: [(&str, &str, Step); 16] = [
     ("set-up", "rustfmt, clippy and the sources of all dependencies", set_up),
     ("format", "cargo fmt --check", format),
     ("dependencies", "licences, sources and banned crates", |_| audit::verify()),
@@ -50,7 +50,8 @@ const STEPS: [(&str, &str, Step); 15] = [
     ("templates", "cfn-lint, sam validate, checkov", |context| {
         context.with_python(linters::templates)
     }),
-    ("workflows", "actionlint", |context| context.with_python(linters::workflows)),
+    ("workflows", "zizmor", |context| context.with_python(linters::workflows)),
+    ("actionlint", "the workflows once more", |context| context.with_python(linters::actionlint)),
     ("clippy", "cargo clippy, warnings denied", clippy),
     ("rustdoc", "cargo doc, warnings denied", rustdoc),
     ("build", "libraries, programs, tests and benchmarks", build),

@@ -466,7 +466,7 @@ fn stored<V: Send + Sync + 'static>(
     tags: &[Tag],
 ) -> Stored<V> {
     Stored {
-        content: value.map_or(Content::Absent, |value| Content::Present(Arc::new(value))),
+        content: value.map_or(Content::Absent, |value| Content::Present(value)),
         started: lifetime.started,
         refresh_at: lifetime.refresh_at(&core.options),
         fresh_until: lifetime.fresh_until,

@@ -1,6 +1,6 @@
 //! What can be done with one key.
 
-use std::{error::Error, fmt, future::Future, sync::Arc, time::Duration};
+use std::{error::Error, fmt, future::Future, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
@@ -131,14 +131,14 @@ where
         if let Some(stored) = self.recall(false).await
             && self.is_fresh(&stored, core.now(), false)
         {
-            return self.serve(&stored, Source::Memory);
+            return self.serve(stored, Source::Memory);
         }
         let found = if core.options.uses_shared() { self.fetch().await } else { None };
         let Some(stored) = found else {
             core.counters.misses.increment();
             return None;
         };
-        self.serve(&stored, Source::Shared)
+        self.serve(stored, Source::Shared)
     }
 
     async fn fetch(&self) -> Option<Arc<Stored<V>>> {
@@ -235,7 +235,7 @@ where
                 if now >= stored.refresh_at {
                     self.refresh_ahead(&stored, now, loader, accepts_absence);
                 }
-                return Ok(self.serve(&stored, Source::Memory));
+                return Ok(self.serve_at(now, stored, Source::Memory));
             }
         }
         // Boxed: a hit need not carry what a miss needs.
@@ -288,7 +288,7 @@ where
             if let Some(stored) = self.recall(accepts_absence).await {
                 let now = core.now();
                 if self.is_fresh(&stored, now, accepts_absence) {
-                    return Ok(self.serve(&stored, Source::Memory));
+                    return Ok(self.serve(stored, Source::Memory));
                 }
                 *fallback = Some(stored);
             } else if self.is_tolerant && fallback.is_none() {
@@ -298,7 +298,7 @@ where
                 && core.is_paused(&key, core.now())
                 && core.now() < stored.stale_until
             {
-                return Ok(self.serve(stored, Source::Memory));
+                return Ok(self.serve(Arc::clone(stored), Source::Memory));
             }
             let order = Order {
                 key: &key,
@@ -323,7 +323,7 @@ where
                         let began_after = load.is_some_and(|load| ticket.is_own || load > sequence);
                         let is_of_use = is_of_use(&stored, accepts_absence);
                         if is_of_use && self.may_serve(&stored, began_after, ticket.is_own).await {
-                            return Ok(self.serve(&stored, landing.source));
+                            return Ok(self.serve(stored, landing.source));
                         }
                         if ticket.is_own {
                             // It took so long that it is too old: the process was frozen.
@@ -430,7 +430,7 @@ where
     fn fall_back(&self, fallback: Option<&Arc<Stored<V>>>, error: LoadError) -> Answer<V> {
         match fallback {
             Some(stored) if self.core.now() < stored.stale_until => {
-                Ok(self.serve(stored, Source::Memory))
+                Ok(self.serve(Arc::clone(stored), Source::Memory))
             }
             _ => {
                 self.core.counters.misses.increment();
@@ -445,26 +445,25 @@ where
             && is_of_use(stored, accepts_absence)
     }
 
+    fn serve(&self, stored: Arc<Stored<V>>, source: Source) -> Option<Cached<V>> {
+        self.serve_at(self.core.now(), stored, source)
+    }
+
     /// Counts an answer and gives it. `None` if it is that there is no such thing.
-    fn serve(&self, stored: &Arc<Stored<V>>, source: Source) -> Option<Cached<V>> {
+    fn serve_at(&self, now: i64, stored: Arc<Stored<V>>, source: Source) -> Option<Cached<V>> {
         let counters = &self.core.counters;
-        let now = self.core.now();
-        // What was just loaded is no stale value, even if it is not to be kept.
-        let is_stale = now >= stored.fresh_until && source != Source::Loader;
         let counter = match source {
-            _ if is_stale => &counters.stale_served,
+            _ if stored.is_stale(now, source) => &counters.stale_served,
             Source::Memory => &counters.memory_hits,
             Source::Shared => &counters.shared_hits,
             Source::Loader => &counters.misses,
         };
         counter.increment();
-        let Content::Present(value) = &stored.content else {
+        let cached = Cached::new(stored, now, source);
+        if cached.is_none() {
             counters.absent_served.increment();
-            return None;
-        };
-        let age = u64::try_from(now.saturating_sub(stored.started)).unwrap_or(0);
-        let age = Duration::from_millis(age);
-        Some(Cached { value: Arc::clone(value), age, source, is_stale })
+        }
+        cached
     }
 }
 

@@ -42,8 +42,10 @@ impl<V> fmt::Debug for Namespace<V> {
 
 impl<V: Serialize + DeserializeOwned + Send + Sync + 'static> Namespace<V> {
     pub(crate) fn new(cache: &Cache, name: String, options: Options) -> Self {
+        let tag = cache.0.tags.state(&Tag::of_namespace(&name));
         let core = Arc::new(Core {
-            tag: cache.0.tags.state(&Tag::of_namespace(&name)),
+            no_tags: [Arc::clone(&tag)].into(),
+            tag,
             memory: options.uses_memory().then(|| memory(options.max_memory)),
             flights: Flights::default(),
             paused: Mutex::default(),
@@ -97,6 +99,8 @@ pub(crate) struct Core<V> {
     pub(crate) options: Options,
     /// Of the whole namespace.
     pub(crate) tag: Arc<TagState>,
+    /// The states of an entry without tags: that of the namespace alone.
+    no_tags: Arc<[Arc<TagState>]>,
     memory: Option<Memory<V>>,
     pub(crate) flights: Flights<V>,
     /// Until when a key is not loaded again while a stale value is at hand.
@@ -217,7 +221,11 @@ impl<V: Send + Sync + 'static> Core<V> {
     }
 
     /// The states of an entry's tags and of the namespace, in the order in which they are locked.
-    pub(crate) fn tag_states(&self, tags: &[Tag]) -> Box<[Arc<TagState>]> {
+    pub(crate) fn tag_states(&self, tags: &[Tag]) -> Arc<[Arc<TagState>]> {
+        if tags.is_empty() {
+            // All share one, so that a hit finds it in the processor's cache.
+            return Arc::clone(&self.no_tags);
+        }
         let mut states: Vec<Arc<TagState>> =
             tags.iter().map(|tag| self.shared.tags.state(tag)).collect();
         states.push(Arc::clone(&self.tag));
@@ -230,7 +238,7 @@ impl<V: Send + Sync + 'static> Core<V> {
     pub(crate) fn stored(&self, key: &str, decoded: Decoded<V>) -> Stored<V> {
         let lifetime = decoded.lifetime.within(&self.options);
         let content = match (decoded.value, decoded.kind) {
-            (Some(value), _) => Content::Present(Arc::new(value)),
+            (Some(value), _) => Content::Present(value),
             (None, crate::format::Kind::Removed) => Content::Removed,
             (None, _) => Content::Absent,
         };

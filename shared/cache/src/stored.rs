@@ -56,16 +56,27 @@ pub enum Source {
     Loader,
 }
 
-/// A value from the cache. Cloning is cheap.
+/// A value from the cache, which memory may share. Cloning is cheap.
 #[derive(Debug)]
 pub struct Cached<V> {
-    pub(crate) value: Arc<V>,
-    pub(crate) age: Duration,
-    pub(crate) source: Source,
-    pub(crate) is_stale: bool,
+    /// Holds a value: [`Cached::new`] sees to it.
+    stored: Arc<Stored<V>>,
+    age: Duration,
+    source: Source,
+    is_stale: bool,
 }
 
 impl<V> Cached<V> {
+    /// `None` if the entry says that there is no value.
+    pub(crate) fn new(stored: Arc<Stored<V>>, now: i64, source: Source) -> Option<Self> {
+        if !matches!(stored.content, Content::Present(_)) {
+            return None;
+        }
+        let age = u64::try_from(now.saturating_sub(stored.started)).unwrap_or(0);
+        let is_stale = stored.is_stale(now, source);
+        Some(Self { stored, age: Duration::from_millis(age), source, is_stale })
+    }
+
     /// How long ago its load began.
     pub fn age(&self) -> Duration {
         self.age
@@ -80,16 +91,11 @@ impl<V> Cached<V> {
     pub fn is_stale(&self) -> bool {
         self.is_stale
     }
-
-    /// The value, shared with the cache.
-    pub fn into_value(self) -> Arc<V> {
-        self.value
-    }
 }
 
 impl<V> Clone for Cached<V> {
     fn clone(&self) -> Self {
-        Self { value: Arc::clone(&self.value), ..*self }
+        Self { stored: Arc::clone(&self.stored), ..*self }
     }
 }
 
@@ -97,13 +103,16 @@ impl<V> Deref for Cached<V> {
     type Target = V;
 
     fn deref(&self) -> &V {
-        &self.value
+        match &self.stored.content {
+            Content::Present(value) => value,
+            Content::Absent | Content::Removed => unreachable!("only a value is served"),
+        }
     }
 }
 
 #[derive(Debug)]
 pub(crate) enum Content<V> {
-    Present(Arc<V>),
+    Present(V),
     /// It is known that there is none.
     Absent,
     /// Removed: older loads must not bring it back.
@@ -118,8 +127,15 @@ pub(crate) struct Stored<V> {
     pub(crate) refresh_at: i64,
     pub(crate) fresh_until: i64,
     pub(crate) stale_until: i64,
-    pub(crate) tags: Box<[Arc<TagState>]>,
+    pub(crate) tags: Arc<[Arc<TagState>]>,
     pub(crate) weight: u32,
+}
+
+impl<V> Stored<V> {
+    /// What was just loaded is no stale value, even if it is not to be kept.
+    pub(crate) fn is_stale(&self, now: i64, source: Source) -> bool {
+        now >= self.fresh_until && source != Source::Loader
+    }
 }
 
 /// The times of an entry.

@@ -359,6 +359,7 @@ fn variables(aws_endpoint_url: &str) -> Vec<(String, String)> {
         ("AWS_SESSION_TOKEN", "development"),
         // One client asks all the time, and its token has to last.
         ("MINIGATE_ADDRESS_LIMIT_PER_MINUTE", "1000000"),
+        ("MINIGATE_LIMITS", "api=5900,admin=99999,login=99999,login-address=99999,verify=599999"),
         ("MINIGATE_ACCESS_TOKEN_SECONDS", "3600"),
     ];
     let more = more.map(|(name, value)| (name.to_owned(), value.to_owned()));

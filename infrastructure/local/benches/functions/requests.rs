@@ -82,6 +82,10 @@ impl Client {
                 Request::new("GET /v1/me", &authorization, None, 200)
             }
             "sessions" => self.open_session(),
+            "system" => {
+                let authorization = format!("tma {}", self.init_data);
+                Request::new("GET /v1/system/limits", &authorization, None, 200)
+            }
             "verify" => {
                 let item = json!({ "init_data": self.init_data, "method": "hmac" });
                 let body = json!({ "items": [item] }).to_string();

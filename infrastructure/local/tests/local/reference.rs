@@ -12,10 +12,11 @@ fn the_committed_api_reference_is_what_the_code_says() {
     );
 }
 
-fn functions() -> [(&'static str, Router); 5] {
+fn functions() -> [(&'static str, Router); 6] {
     [
         ("sessions", sessions::router()),
         ("profile", profile::router()),
+        ("system", system::router()),
         ("verify", verify::router()),
         ("keys", keys::router()),
         ("health", health::router()),
