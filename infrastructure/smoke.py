@@ -60,6 +60,7 @@ def faults_of(base):
     yield from expect(401, "hash_mismatch", "POST", "/v1/sessions", login)
     yield from expect(401, "authorization_missing", "GET", "/v1/me")
     yield from expect(401, "token_malformed", "GET", "/v1/me", {"Authorization": "Bearer a.b.c"})
+    yield from expect(401, "authorization_missing", "GET", "/v1/system/limits")
     yield from expect(404, "route_not_found", "GET", "/v1/nowhere")
     _, _, keys = ask(f"{base}/.well-known/jwks.json")
     if not (keys or {}).get("keys"):

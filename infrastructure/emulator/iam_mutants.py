@@ -12,19 +12,35 @@ under which the sessions role has one statement more.
 REPORT is written when every mutant has been shown; else the exit code says that it was not.
 """
 
+import contextlib
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import time
 
 import stack as emulator
-from stack import ADMIN, call, client, init_data, physical_id
+from stack import ADMIN, answer_of, client, init_data, physical_id
 
 # The roles of the functions: each is named after its function.
 SUFFIX = "Role"
 DELIVERY = pathlib.Path(__file__).parent.parent / "delivery.yaml"
 DEADLINE_SECONDS = 60
+# Who asks for the health and for nothing else, so that nothing else counts against it.
+HEALTH_ADMIN = ADMIN + 1
+# What an administrator sets. In a year, hardly anything comes back during a run, so that counts only
+# grow, and units are not leased.
+IN_FORCE = {"limit": 100_000, "period_seconds": 31_536_000}
+LIMITS = ("admin", "api", "login", "login-address", "verify")
+# The one that the ways change.
+CHANGED = "refresh"
+# The emulator does not tell functions whose API key a request has, so that all are one client.
+NO_KEY_ID = "none"
+# What loads anew what it may not ask about, which no answer shows.
+REMEMBERING = ("Profile",)
+# How often a fault may look different before it is given up.
+ATTEMPTS = 5
 
 
 class Way:
@@ -40,11 +56,31 @@ class Way:
         return f"tma {init_data(token or self.token, user_id)}"
 
     def expect(self, status, method, path, *more):
-        found, document = call(self.base, method, path, *more)
+        route = re.sub(r"/(?!v1/)[^/]*[0-9][^/]*", "/{id}", path.split("?")[0])
+        route = f"`{method} {route}`"
+        found, headers, document = answer_of(self.base, method, path, *more)
+        document = document or {}
         if found != status:
-            code = (document or {}).get("code", "")
-            raise Fault(f"`{method} {path}` is answered {found} `{code}` instead of {status}")
-        return document or {}
+            code = document.get("code", "")
+            raise Fault(f"{route} is answered {found} `{code}` instead of {status}")
+        for policy in (headers["RateLimit-Policy"] or "").split(", "):
+            name, *terms = policy.replace('"', "").split(";")
+            if terms and name != CHANGED and f"w={IN_FORCE['period_seconds']}" not in terms:
+                raise Fault(f"{route} goes by another limit `{name}` than the administrator's")
+        return document
+
+    @contextlib.contextmanager
+    def counts(self, policy, key, what):
+        """Says whether what is done meanwhile counts against this limit of this key, for all
+        instances. Where it does not, requests pass all the same: each instance counts for itself."""
+        before = self.left(policy, key)
+        yield
+        if self.left(policy, key) >= before:
+            raise Fault(f"{what} is not counted against `{policy}` in the table")
+
+    def left(self, policy, key):
+        found = self.expect(200, "GET", f"/v1/system/limits/keys/{key}", self.admin)
+        return next(limit["remaining"] for limit in found["limits"] if limit["policy"] == policy)
 
     def log_in(self, user_id, token=None):
         opened = self.expect(201, "POST", "/v1/sessions", self.tma(user_id, token))
@@ -53,10 +89,13 @@ class Way:
     def go(self):
         user_id = time.time_ns() % 1_000_000_000
         self.expect(200, "GET", "/health")
+        _, self.admin = self.log_in(ADMIN)
+        self.cache_before = self.cache()
         opened, bearer = self.log_in(user_id)
         self.log_in(user_id)
         self.log_in(user_id, self.other_token)
-        self.expect(200, "GET", "/v1/me", bearer)
+        with self.counts("api", f"user/{user_id}", "`GET /v1/me`"):
+            self.expect(200, "GET", "/v1/me", bearer)
         if not self.one_time_use:
             for token in (self.token, self.other_token):
                 self.expect(200, "GET", "/v1/me", self.tma(user_id, token))
@@ -65,17 +104,50 @@ class Way:
         refresh = {"refresh_token": opened["refresh_token"]}
         self.expect(200, "POST", "/v1/sessions/refresh", None, refresh)
         self.expect(204, "DELETE", f"/v1/sessions/{opened['session_id']}", bearer)
-        self.administrate()
-        self.verify()
+        self.administrate(user_id)
+        self.look_after()
+        with self.counts("verify", f"api-key/{NO_KEY_ID}", "`POST /v1/verify`"):
+            self.verify()
         self.expect(200, "GET", "/.well-known/jwks.json")
         self.authorize(bearer)
         if not self.one_time_use:
             for token in (self.token, self.other_token):
                 self.authorize(self.tma(user_id, token))
 
-    def administrate(self):
-        _, bearer = self.log_in(ADMIN)
-        found = self.expect(200, "GET", "/health/detailed", bearer)
+    def administrate(self, user_id):
+        with self.counts("admin", f"user/{ADMIN}", "`GET /v1/system/limits`"):
+            self.expect(200, "GET", "/v1/system/limits", self.admin)
+        path = f"/v1/system/limits/{CHANGED}"
+        self.expect(200, "PUT", path, self.admin, {"limit": 1000})
+        self.expect(200, "DELETE", path, self.admin)
+        tier = f"/v1/system/users/{user_id}/tier"
+        self.expect(204, "PUT", tier, self.admin, {"tier": "pro"})
+        self.expect(204, "DELETE", f"/v1/system/limits/keys/user/{user_id}", self.admin)
+        self.expect(204, "DELETE", f"/v1/system/cache?tag=user%23{user_id}", self.admin)
+        self.expect(200, "GET", "/v1/system/audit", self.admin)
+        if not self.one_time_use:
+            for token in (self.token, self.other_token):
+                self.expect(200, "GET", "/v1/system/audit", self.tma(ADMIN, token))
+
+    def cache(self):
+        """What instances have told of what they remember of users."""
+        return self.expect(200, "GET", "/v1/system/cache", self.admin)["namespaces"]["account"]
+
+    def look_back(self):
+        """What the instance that has gone this way tells of the cache, now that it has ended: where
+        the cache cannot ask whether what it has is valid, it loads all of it anew."""
+        until = time.monotonic() + DEADLINE_SECONDS
+        while (found := self.cache())["misses"] == self.cache_before["misses"]:
+            if time.monotonic() > until:
+                raise Fault("instances that end do not tell of the cache")
+            time.sleep(0.1)
+        if found["level_errors"] > self.cache_before["level_errors"]:
+            raise Fault("`GET /v1/system/cache` shows `level_errors`")
+
+    def look_after(self):
+        _, bearer = self.log_in(HEALTH_ADMIN)
+        with self.counts("admin", f"user/{HEALTH_ADMIN}", "`GET /health/detailed`"):
+            found = self.expect(200, "GET", "/health/detailed", bearer)
         for check in found["checks"]:
             if check["status"] == "down":
                 name = "a secret" if check["name"].startswith("secret ") else check["name"]
@@ -87,7 +159,6 @@ class Way:
         found = self.expect(200, "POST", "/v1/verify", None, body, self.key)
         if not all(verdict["valid"] for verdict in found["verdicts"]):
             raise Fault("`POST /v1/verify` takes genuine init data for forged")
-
 
     def authorize(self, authorization):
         """As API Gateway asks for a request to somebody else's function."""
@@ -117,14 +188,29 @@ class Fault(Exception):
 
 
 def fault_of(stack, function, way):
-    """What fails with the roles as they are, and by what it shows; None if nothing does."""
-    try:
-        way.go()
-    except Fault as fault:
-        return str(fault)
+    """What fails with the roles as they are, and by what it shows; None if nothing does. It has to
+    show twice, on fresh instances each time: a slow moment of the emulator is none."""
     refused = refused_to_lambda(stack, function)
     if refused:
         return f"Lambda may not `{refused}` (by `iam:SimulatePrincipalPolicy`)"
+    fault = None
+    for _ in range(ATTEMPTS):
+        emulator.renew(stack, function)
+        before, fault = fault, fault_on(stack, function, way)
+        if fault in (None, before):
+            return fault
+        print(f"{function}: {fault}", file=sys.stderr, flush=True)
+    sys.exit(f"{function}: another fault each time, at last: {fault}")
+
+
+def fault_on(stack, function, way):
+    try:
+        way.go()
+        if function in REMEMBERING:
+            emulator.renew(stack, function)
+            way.look_back()
+    except Fault as fault:
+        return str(fault)
     return None
 
 
@@ -191,6 +277,16 @@ def bound(stack, functions):
         iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=arn)
 
 
+def set_limits(stack, token):
+    """Other limits than the template's, so that it shows who has read them."""
+    base, admin = emulator.base_url(stack), f"tma {init_data(token, ADMIN)}"
+    for policy in LIMITS:
+        path = f"/v1/system/limits/{policy}"
+        status, document = emulator.call(base, "PUT", path, admin, IN_FORCE)
+        if status != 200:
+            sys.exit(f"PUT {path}: {status} {document}")
+
+
 def functions_of(stack):
     resources = client("cloudformation").describe_stack_resources(StackName=stack)
     resources = resources["StackResources"]
@@ -223,11 +319,9 @@ def show(stack, way, function, wanted=lambda sid: True):
                 return [other for other in kept if other]
 
             with emulator.policy_of(stack, role, mutate):
-                emulator.renew(stack, function)
                 fault = fault_of(stack, function, way)
             print(f"{role} {sid} without {removed}: {fault}", file=sys.stderr, flush=True)
             rows.append((role, sid, removed, fault))
-    emulator.renew(stack, function)
     expect_none(stack, way, function, "after its mutants")
     return rows
 
@@ -243,6 +337,7 @@ def run(stack, token, other_token, report, *deploy):
     functions = functions_of(stack)
     rows, known = [], set()
     bound(stack, functions)
+    set_limits(stack, token)
     for function in functions:
         emulator.renew(stack, function)
     for function in functions:
@@ -271,10 +366,17 @@ administrator and a machine client go their ways. The first thing that fails sta
 failed, the permission would be needless, and the run would have failed. All of it happens within the
 boundary of `infrastructure/delivery.yaml`, which is therefore wide enough.
 
+A limiter that may not count lets requests pass where its policy is open, and one that may not read
+what administrators have changed goes by the deployment's limits. So an administrator changes every
+limit before, answers have to name the changed ones, and what a request takes has to be gone for all
+instances. A cache that may not ask whether what it has is still valid loads it anew, so its counts
+must tell of no failed call.
+
 The emulator writes logs and traces whatever a role permits. What Lambda needs for that is therefore
 asked of the emulator's `iam:SimulatePrincipalPolicy`, with the log group that the function is
 configured with: that shows that the statement fits the function, not that Lambda asks for it. Not tried
-are the roles of CodeDeploy and of API Gateway's logs, because the emulator takes neither.
+are the roles of CodeDeploy and of API Gateway's logs, because the emulator takes neither, and
+conditions on `dynamodb:LeadingKeys`, which it does not know.
 
 | role | statement | without | what fails |
 |---|---|---|---|

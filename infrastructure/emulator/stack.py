@@ -180,6 +180,13 @@ def signed(token, fields):
 
 
 def call(base, method, path, authorization=None, document=None, api_key=None):
+    """The status and the document of an answer."""
+    status, _, document = answer_of(base, method, path, authorization, document, api_key)
+    return status, document
+
+
+def answer_of(base, method, path, authorization=None, document=None, api_key=None):
+    """The status, the headers and the document of an answer."""
     headers = {"Authorization": authorization} if authorization else {}
     if api_key:
         headers["X-Api-Key"] = api_key
@@ -190,9 +197,9 @@ def call(base, method, path, authorization=None, document=None, api_key=None):
     request = urllib.request.Request(base + path, data, headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.status, json.loads(answer.read() or "null")
+            return answer.status, answer.headers, json.loads(answer.read() or "null")
     except urllib.error.HTTPError as answer:
-        return answer.code, json.loads(answer.read() or "null")
+        return answer.code, answer.headers, json.loads(answer.read() or "null")
 
 
 def faults_of(base, token):

@@ -223,7 +223,7 @@ impl Test {
         command.arg(format!("Architecture={architecture}"));
         command.args([
             "Environment=local",
-            "Admins=42",
+            "Admins=42,43",
             "AllowedOrigins=http://localhost:5173",
             "AddressLimitPerMinute=1000000",
             "RequestsPerSecond=5000",
