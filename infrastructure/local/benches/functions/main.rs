@@ -34,7 +34,7 @@ use std::{
 use lexopt::{Arg, ValueExt};
 use minigate_embedded_aws::{EmbeddedAws, protocol::Service};
 use minigate_local::{Options, development, start_aws};
-use minigate_testkit::faults::FaultProxy;
+use minigate_testkit::faults::{FaultProxy, Target};
 use process::Process;
 use report::Report;
 use requests::{Client, Request};
@@ -47,6 +47,12 @@ use tls::TlsFront;
 const WARM_ROUNDS: usize = 5;
 const WARM_UP: usize = 200;
 const WARM_INVOCATIONS: usize = 400;
+/// What the partition keys of the limiter's items begin with.
+const OF_LIMITER: &str = "LIMIT#";
+/// Far from being reached, and as slow to refill as the limits of users are, so that nothing is leased
+/// and each charge is a call. That of machine clients is as quick as theirs.
+const LIMITS: &str = "api=1000000/1000000,admin=1000000/1000000,login=1000000/1000000,\
+                      login-address=1000000/1000000,verify=599999";
 /// Level 6 is what `sam deploy` compresses with.
 const DEFLATE_LEVEL: u8 = 6;
 /// What a ZIP archive with one file of the name `bootstrap` adds.
@@ -75,8 +81,9 @@ pub(crate) struct Subject {
     pub(crate) peak_memory: Option<u64>,
     pub(crate) request: Option<&'static str>,
     pub(crate) calls_at_start: usize,
-    /// DynamoDB calls of one warm request.
+    /// DynamoDB calls of one warm request: the product's, and the limiter's.
     pub(crate) calls: usize,
+    pub(crate) limiter_calls: usize,
 }
 
 /// Under what a binary is started.
@@ -273,7 +280,9 @@ impl Bench {
             proxy.reset_counts();
             let (_, answer) = process.invoke(&request.event)?;
             request.check(&answer)?;
-            subject.calls = proxy.count(Service::DynamoDb);
+            let calls = || Target::from(Service::DynamoDb);
+            subject.calls = proxy.count(calls().outside(OF_LIMITER));
+            subject.limiter_calls = proxy.count(calls().within(OF_LIMITER));
             subject.request = Some(request.name);
         }
         Ok(())
@@ -346,6 +355,7 @@ impl Subject {
             request: None,
             calls_at_start: 0,
             calls: 0,
+            limiter_calls: 0,
         })
     }
 }
@@ -359,7 +369,7 @@ fn variables(aws_endpoint_url: &str) -> Vec<(String, String)> {
         ("AWS_SESSION_TOKEN", "development"),
         // One client asks all the time, and its token has to last.
         ("MINIGATE_ADDRESS_LIMIT_PER_MINUTE", "1000000"),
-        ("MINIGATE_LIMITS", "api=5900,admin=99999,login=99999,login-address=99999,verify=599999"),
+        ("MINIGATE_LIMITS", LIMITS),
         ("MINIGATE_ACCESS_TOKEN_SECONDS", "3600"),
     ];
     let more = more.map(|(name, value)| (name.to_owned(), value.to_owned()));

@@ -96,6 +96,7 @@ impl Process {
         go.write_all(b"go\n")?;
         let polled = self.api.poll().map_err(io::Error::other)?;
         let processor = self.processor_time().zip(used_by_the_shell);
+        self.api.idle().map_err(io::Error::other)?;
         Ok(Start {
             wall: polled - started,
             processor: processor.map(|(all, shell)| all.saturating_sub(shell)),

@@ -43,12 +43,13 @@ impl fmt::Display for Report<'_> {
         }
         writeln!(
             out,
-            "\nWarm:\n\n| function | request | ms | DynamoDB calls |\n|---|---|---|---|"
+            "\nWarm:\n\n| function | request | ms | DynamoDB calls | of the limiter, besides |\n\
+             |---|---|---|---|---|"
         )?;
         for subject in self.subjects {
             let request = subject.request.unwrap_or("none; requests.rs does not know it");
-            let (name, warm, calls) = (self.name(subject), &subject.warm, subject.calls);
-            writeln!(out, "| {name} | `{request}` | {warm} | {calls} |")?;
+            let (name, Subject { warm, calls, limiter_calls, .. }) = (self.name(subject), subject);
+            writeln!(out, "| {name} | `{request}` | {warm} | {calls} | {limiter_calls} |")?;
         }
         self.targets(out)
     }

@@ -1,15 +1,16 @@
 //! A stub of the Lambda Runtime API that takes times.
 //!
-//! `minigate_testkit::lambda` is another one, made for tests. This one is made for clocks: blocking sockets and a thread for each connection, so that no executor
-//! stands between an event on the wire and the moment that is noted for it.
+//! `minigate_testkit::lambda` is another one, made for tests. This one is made for clocks: blocking
+//! sockets and a thread for each connection, so that no executor stands between an event on the wire
+//! and the moment that is noted for it.
 //!
-//! An extension may register, and then waits for events that never come.
+//! An extension that registers is told of each event, and the function gets its next one when both
+//! have asked for it, as on Lambda.
 //!
 //! Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html> and
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>
 
 use std::{
-    convert::Infallible,
     io::{self, BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
@@ -30,8 +31,9 @@ pub(crate) struct RuntimeApi {
     events: Sender<String>,
     observations: Receiver<Observation>,
     is_over: Arc<AtomicBool>,
-    /// Its end is the end of an extension's waiting.
-    _extension_events: Sender<Infallible>,
+    has_extension: Arc<AtomicBool>,
+    extension_events: Sender<()>,
+    extension_polls: Receiver<()>,
 }
 
 /// What the function did.
@@ -46,7 +48,9 @@ pub(crate) enum Observation {
 
 struct Shared {
     events: Mutex<Receiver<String>>,
-    extension_events: Mutex<Receiver<Infallible>>,
+    has_extension: Arc<AtomicBool>,
+    extension_events: Mutex<Receiver<()>>,
+    extension_polls: Sender<()>,
     observations: Sender<Observation>,
     sent: Mutex<Instant>,
     deadline_unix_millis: u64,
@@ -57,11 +61,15 @@ impl RuntimeApi {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
         let (events, received) = mpsc::channel();
-        let (extension_sender, extension_events) = mpsc::channel();
+        let (extension_events, extension_received) = mpsc::channel();
+        let (extension_sender, extension_polls) = mpsc::channel();
         let (sender, observations) = mpsc::channel();
+        let has_extension = Arc::new(AtomicBool::new(false));
         let shared = Arc::new(Shared {
             events: Mutex::new(received),
-            extension_events: Mutex::new(extension_events),
+            has_extension: Arc::clone(&has_extension),
+            extension_events: Mutex::new(extension_received),
+            extension_polls: extension_sender,
             observations: sender,
             sent: Mutex::new(Instant::now()),
             deadline_unix_millis,
@@ -78,7 +86,15 @@ impl RuntimeApi {
                 thread::spawn(move || drop(converse(&stream, &shared)));
             }
         });
-        Ok(Self { address, events, observations, is_over, _extension_events: extension_sender })
+        Ok(Self {
+            address,
+            events,
+            observations,
+            is_over,
+            has_extension,
+            extension_events,
+            extension_polls,
+        })
     }
 
     /// The value for `AWS_LAMBDA_RUNTIME_API`.
@@ -95,12 +111,27 @@ impl RuntimeApi {
         }
     }
 
-    /// Gives the function an event, and waits for its answer and for its next poll.
+    /// Waits until the extension, if there is one, has asked for its next event: what is done beside
+    /// a request is done then.
+    pub(crate) fn idle(&self) -> Result<(), String> {
+        if !self.has_extension.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let polled = self.extension_polls.recv_timeout(PATIENCE);
+        polled.map_err(|_| format!("the extension did nothing for {PATIENCE:?}"))
+    }
+
+    /// Gives the function and its extension an event, and waits for the answer and for both of their
+    /// next polls. The time is the answer's.
     pub(crate) fn invoke(&self, event: &str) -> Result<(Duration, String), String> {
+        if self.has_extension.load(Ordering::Acquire) {
+            self.extension_events.send(()).map_err(|error| error.to_string())?;
+        }
         self.events.send(event.to_owned()).map_err(|error| error.to_string())?;
         match self.observe()? {
             Observation::Answered { took, body } => {
                 self.poll()?;
+                self.idle()?;
                 Ok((took, body))
             }
             Observation::Polled(_) => Err("polled without an answer".to_owned()),
@@ -148,14 +179,25 @@ fn converse(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
             *shared.sent.lock().map_err(|_| broken("a thread panicked"))? = Instant::now();
             writer.write_all(answer.as_bytes())?;
         } else if request.target.ends_with("/extension/register") {
+            shared.has_extension.store(true, Ordering::Release);
             let body =
                 r#"{"functionName":"benchmark","functionVersion":"1","handler":"bootstrap"}"#;
             let head = "HTTP/1.1 200 OK\r\nlambda-extension-identifier: 1\r\ncontent-length: ";
             writer.write_all(format!("{head}{}\r\n\r\n{body}", body.len()).as_bytes())?;
         } else if request.target.ends_with("/extension/event/next") {
-            let events = shared.extension_events.lock().map_err(|_| broken("a thread panicked"))?;
-            let _ = events.recv();
-            return Err(broken("the measurement is over"));
+            let _ = shared.extension_polls.send(());
+            {
+                let events =
+                    shared.extension_events.lock().map_err(|_| broken("a thread panicked"))?;
+                events.recv().map_err(|_| broken("the measurement is over"))?;
+            }
+            let body = format!(
+                r#"{{"eventType":"INVOKE","deadlineMs":{},"requestId":"8476a536-e9f4-11e8-9739-2dfe598c3fcd","invokedFunctionArn":"arn:aws:lambda:eu-central-1:0:function:f"}}"#,
+                shared.deadline_unix_millis
+            );
+            let head = "HTTP/1.1 200 OK\r\nlambda-extension-event-identifier: 1\r\n\
+                        content-type: application/json\r\ncontent-length: ";
+            writer.write_all(format!("{head}{}\r\n\r\n{body}", body.len()).as_bytes())?;
         } else {
             let sent = *shared.sent.lock().map_err(|_| broken("a thread panicked"))?;
             let observation = if request.target.ends_with("/response") {

@@ -1,5 +1,7 @@
 //! The cache over functions' own processes, as Lambda runs and freezes them.
 
+use std::path::Path;
+
 use minigate_embedded_aws::EmbeddedAws;
 use minigate_local::{Options, development, start_aws};
 use minigate_testkit::lambda::{Function, rest_event};
@@ -12,11 +14,11 @@ use crate::{
 
 const USER: u64 = 4_242_424_242;
 
-async fn start(aws: &EmbeddedAws, name: &str) -> Function {
+async fn start(aws: &EmbeddedAws, binary: &Path) -> Function {
     // A machine that is busy with tests takes its time.
     let patient = ("MINIGATE_CACHE_MILLISECONDS".to_owned(), "5000".to_owned());
     let variables: Vec<_> = variables(aws).into_iter().chain([patient]).collect();
-    Function::start(&binary(name), &variables).await.unwrap()
+    Function::start(binary, &variables).await.unwrap()
 }
 
 async fn ask(function: &mut Function, method: &str, path: &str, authorization: &str) -> Value {
@@ -31,11 +33,13 @@ fn init_data(user: u64) -> String {
 #[tokio::test]
 async fn a_session_that_one_process_ends_is_refused_by_those_that_know_it_and_all_is_counted() {
     let aws = start_aws(&Options::default()).await.unwrap();
-    let mut sessions = start(&aws, "sessions").await;
+    // All of them first: building one keeps this thread, which answers the processes.
+    let [sessions, profile, system] = ["sessions", "profile", "system"].map(binary);
+    let mut sessions = start(&aws, &sessions).await;
     let opened = ask(&mut sessions, "POST", "/v1/sessions", &init_data(USER)).await;
     let bearer = format!("Bearer {}", body(&opened)["access_token"].as_str().unwrap());
 
-    let mut processes = [start(&aws, "profile").await, start(&aws, "profile").await];
+    let mut processes = [start(&aws, &profile).await, start(&aws, &profile).await];
     for process in &mut processes {
         for _ in 0..3 {
             let read = ask(process, "GET", "/v1/me", &bearer).await;
@@ -58,7 +62,7 @@ async fn a_session_that_one_process_ends_is_refused_by_those_that_know_it_and_al
     }
     assert_eq!(hits, 4, "all but the first of each");
 
-    let mut system = start(&aws, "system").await;
+    let mut system = start(&aws, &system).await;
     let admin = init_data(development::USER_ID);
     let told = body(&ask(&mut system, "GET", "/v1/system/cache", &admin).await);
     let account = &told["namespaces"]["account"];

@@ -41,6 +41,7 @@ async fn durations_that_are_zero_or_absurd_are_refused_by_name() {
         (refusal(|n| n.lease(Duration::MAX)), "the lease"),
         (refusal(|n| n.tag_window(MAX_TAG_WINDOW + MILLISECOND)), "the tag window"),
         (refusal(|n| n.outage_window(Duration::MAX)), "the outage window"),
+        (refusal(|n| n.clear_window(Duration::MAX)), "the clear window"),
         (refusal(|n| n.refresh_ahead(1.0)), "refresh-ahead"),
         (refusal(|n| n.refresh_ahead(0.0)), "refresh-ahead"),
         (refusal(|n| n.refresh_ahead(f64::NAN)), "refresh-ahead"),

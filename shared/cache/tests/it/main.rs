@@ -9,4 +9,5 @@ mod processes;
 mod rules;
 mod simulation;
 mod stampede;
+mod tolerance;
 mod world;

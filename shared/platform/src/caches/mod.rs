@@ -21,7 +21,7 @@ use std::{
 };
 
 use minigate_cache::{
-    BuildError, Cache, CacheMetrics, DynamoLevel, InvalidateError, Levels, NamespaceBuilder, Work,
+    BuildError, Cache, DynamoLevel, InvalidateError, Levels, NamespaceBuilder, Work,
 };
 use minigate_domain::{Clock, Entropy};
 use minigate_store::Store;
@@ -42,7 +42,7 @@ const ACCOUNT: &str = "account";
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Of the users of one instance. About a thousand accounts.
+/// Of the users of one instance. More than a thousand accounts.
 const ACCOUNTS_BYTES: u64 = 1 << 20;
 
 fn account(cache: &Cache) -> NamespaceBuilder {
@@ -115,11 +115,6 @@ impl Caches {
     /// [`Code::StoreUnavailable`], as for a tag.
     pub async fn clear(&self, namespace: &str) -> Result<(), Problem> {
         self.cache.clear_namespace(namespace).await.map_err(not_invalidated)
-    }
-
-    /// What was counted in this process.
-    pub fn metrics(&self) -> CacheMetrics {
-        self.cache.metrics()
     }
 
     /// What follows a request.

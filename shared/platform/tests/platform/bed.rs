@@ -39,6 +39,9 @@ impl Bed {
 
     async fn empty(needs: Needs) -> Self {
         let aws = EmbeddedAws::start(Options::default()).await.unwrap();
+        let template = include_str!("../../../../template.yaml");
+        let tables = [("Main", "main"), ("Volatile", "volatile"), ("Audit", "audit")];
+        aws.create_tables(template, &tables).unwrap();
         let faults = FaultProxy::start(&aws.endpoint_url()).await.unwrap();
         let direct = aws::configuration_of_emulator(&aws.endpoint_url()).await;
         let clock = FakeClock::default();
@@ -93,6 +96,7 @@ async fn platform(endpoint_url: &str, clock: &FakeClock, needs: Needs) -> Platfo
         ("MINIGATE_BOT_SECRETS", "bot"),
         ("MINIGATE_SIGNING_SECRET", "signing"),
         ("MINIGATE_REQUEST_SECONDS", "1"),
+        ("MINIGATE_CACHE_MILLISECONDS", "5000"),
     ];
     let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let aws = aws::configuration_of_emulator(endpoint_url).await;
