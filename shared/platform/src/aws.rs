@@ -5,8 +5,8 @@
 //! better off with a 503 and a `Retry-After` than with a connection that hangs.
 //!
 //! What Lambda tells a function stands in its environment, so credentials and region come from there
-//! only: there is no metadata service on an instance. The chain of `aws-config` that looks for more
-//! takes a part of every cold start; docs/performance.md has the figures.
+//! only: there is no metadata service on an instance, and the default chain of `aws-config`, which
+//! looks for more, is not built. docs/performance.md has what the rest of its loader costs.
 
 use std::time::Duration;
 
