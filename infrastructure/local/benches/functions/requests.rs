@@ -45,21 +45,27 @@ impl Request {
 /// Who asks.
 pub(crate) struct Client {
     init_data: String,
+    /// Of a user who opens sessions all the time. They end each other, so nobody else's token is of one.
+    other_init_data: String,
     /// What a session was opened with, once one is.
     pub(crate) access_token: String,
 }
 
 impl Client {
     pub(crate) fn new(now_unix_seconds: u64) -> Result<Self, String> {
-        let init_data = development::init_data(development::USER_ID, now_unix_seconds);
-        let init_data = init_data.map_err(|error| error.to_string())?;
-        Ok(Self { init_data, access_token: String::new() })
+        let init_data = |user_id| {
+            development::init_data(user_id, now_unix_seconds).map_err(|error| error.to_string())
+        };
+        Ok(Self {
+            init_data: init_data(development::USER_ID)?,
+            other_init_data: init_data(development::USER_ID + 1)?,
+            access_token: String::new(),
+        })
     }
 
-    /// Opens a session.
+    /// Opens the session of the access token.
     pub(crate) fn open_session(&self) -> Request {
-        let authorization = format!("tma {}", self.init_data);
-        Request::new("POST /v1/sessions", &authorization, None, 201)
+        session(&self.init_data)
     }
 
     /// What a function is asked in its benchmark: its most frequent request. `None`, if this table
@@ -81,7 +87,7 @@ impl Client {
                 let authorization = format!("Bearer {}", self.access_token);
                 Request::new("GET /v1/me", &authorization, None, 200)
             }
-            "sessions" => self.open_session(),
+            "sessions" => session(&self.other_init_data),
             "system" => {
                 let authorization = format!("tma {}", self.init_data);
                 Request::new("GET /v1/system/limits", &authorization, None, 200)
@@ -94,4 +100,8 @@ impl Client {
             _ => return None,
         })
     }
+}
+
+fn session(init_data: &str) -> Request {
+    Request::new("POST /v1/sessions", &format!("tma {init_data}"), None, 201)
 }
