@@ -70,7 +70,7 @@ async fn the_limits_are_listed() {
         .iter()
         .map(|limit| limit["policy"].as_str().unwrap())
         .collect();
-    assert_eq!(named, ["api", "admin", "login", "login-address", "refresh", "verify"]);
+    assert_eq!(named, ["api", "admin", "login", "login-address", "refresh", "verify", "ai"]);
     let login = &list["limits"][2];
     assert_eq!(
         login,

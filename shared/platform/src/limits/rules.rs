@@ -130,6 +130,15 @@ rules! {
         weight: 100,
         multiples: FLAT,
     };
+    /// What has a model answer. No route does yet; the one that will names it in its handler.
+    Ai "ai" Defaults {
+        per: Per::User,
+        limit: 20,
+        period_seconds: 60,
+        without_store: WithoutStore::Closed,
+        weight: 1,
+        multiples: [1, 5, 20, 100],
+    };
 }
 
 impl Rule {
