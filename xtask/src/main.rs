@@ -9,6 +9,7 @@ mod bench;
 mod deploy_test;
 mod licence;
 mod linters;
+mod node;
 mod openapi;
 mod process;
 mod python;
