@@ -2,7 +2,7 @@
 //!
 //! | route | who | store calls |
 //! |---|---|---|
-//! | `POST /v1/sessions` | anyone with init data | 1 read, 1 write; beside the answer 1 write if other sessions end |
+//! | `POST /v1/sessions` | anyone with init data | 1 read, 1 write; beside the answer 1 write if a session ends that may still be in use |
 //! | `POST /v1/sessions/refresh` | anyone with a refresh token | 1 write |
 //! | `GET /v1/sessions` | the user | 1 read |
 //! | `DELETE /v1/sessions/{id}` | the user | 2 writes |
@@ -12,7 +12,7 @@
 //! and a repetition makes up for it, although it does not find the session any more.
 //!
 //! Opening a session counts against the limits `login` (of the user) and `login-address`, once the
-//! init data is verified; a refresh against `refresh`.
+//! init data is verified and while the account is read; a refresh against `refresh`.
 //!
 //! The two `POST` routes take an `Idempotency-Key`: a repetition with the same key gets the same
 //! session, and tokens for it, instead of a second session or the end of the first.
@@ -27,7 +27,7 @@ use minigate_domain::{
 };
 use minigate_platform::{
     Code, Metric, Platform, Problem, ProblemDocument, Router,
-    auth::{TelegramUser, User, verify_init_data, verify_refresh_token},
+    auth::{TelegramUser, User, tell_of_ended_sessions, verify_init_data, verify_refresh_token},
     extract::{ClientAddress, ClientOrigin, IdempotencyKey, Json, OptionalJson, Path},
     limits::{Charge, RateLimits, Rule},
     tokens::{AccessClaims, KeyRing, RefreshClaims},
@@ -75,7 +75,8 @@ async fn open_session(
         .map_err(|error| Problem::new(Code::UnknownBot).field("bot_id", error.to_string()))?;
     let telegram = verify_init_data(&platform, &headers, body.init_data.as_deref(), only).await?;
     let of_user = Charge::user(Rule::Login, telegram.id, Tier::default());
-    limits.admit(&[of_user, Charge::address(Rule::LoginAddress, address)]).await?;
+    let charges = [of_user, Charge::address(Rule::LoginAddress, address)];
+    let account = limits.admit_beside(&charges, platform.store.account(telegram.id)).await??;
     let keys = platform.signing.keys().await?;
 
     let now = platform.now();
@@ -91,13 +92,13 @@ async fn open_session(
         limit: platform.config.sessions_per_user,
         one_time_use: one_time_use(&platform, &telegram),
     };
-    let opened = platform.store.open_session(&request, now).await?;
-    let OpenedSession { id, session, profile, tier, ends_others } =
+    let opened = platform.store.open_session(&request, account, now).await?;
+    let OpenedSession { id, session, profile, tier, ended_last_used } =
         opened.map_err(|AlreadyUsed| {
             Problem::new(Code::InitDataUsed).field("init_data", "was exchanged before")
         })?;
-    if ends_others {
-        platform.caches.accounts.changed_beside(telegram.id);
+    if let Some(last_used) = ended_last_used {
+        tell_of_ended_sessions(&platform, telegram.id, last_used);
     }
     let whose = Whose { user_id: telegram.id, session_id: id, bot_id: telegram.bot_id };
     let tokens = tokens(&platform, &keys, whose, Rotated::of(&session, tier), now);

@@ -83,8 +83,9 @@ pub struct OpenedSession {
     pub profile: Profile,
     /// What the user may use.
     pub tier: Tier,
-    /// Whether other sessions of the user gave way to it, or may have: a repetition cannot tell.
-    pub ends_others: bool,
+    /// When a session that gave way to this one was last opened or refreshed; `None` if none gave
+    /// way. A repetition cannot tell, and says now.
+    pub ended_last_used: Option<Timestamp>,
 }
 
 /// The init data was exchanged before, and only once is allowed.
@@ -110,8 +111,9 @@ enum Written {
 }
 
 impl Store {
-    /// Opens a session, and creates the user with their first one: one read, and one write that
-    /// does all or nothing.
+    /// Opens a session, and creates the user with their first one: one write that does all or
+    /// nothing. If somebody has changed the `account` since it was [read](Self::account), it is read
+    /// again.
     ///
     /// # Errors
     /// [`AlreadyUsed`], or as the outer result [`StoreError::Unavailable`],
@@ -119,36 +121,35 @@ impl Store {
     pub async fn open_session(
         &self,
         request: &OpenSession,
+        mut account: Account,
         now: Timestamp,
     ) -> Result<Result<OpenedSession, AlreadyUsed>, StoreError> {
-        let user_id = request.first_profile.user_id;
         for _ in 0..MAX_ATTEMPTS {
-            let account = self.account(user_id).await?;
-            let profile = account.profile.clone().unwrap_or_else(|| request.first_profile.clone());
-            let tier = account.tier;
-            let open = |id, session, ends_others| {
-                let profile = profile.clone();
-                Ok(Ok(OpenedSession { id, session, profile, tier, ends_others }))
+            let Account { profile, sessions, tier } = &account;
+            let opened = |id, session: &Session, ended_last_used| {
+                let (session, tier) = (session.clone(), *tier);
+                let profile = profile.as_ref().unwrap_or(&request.first_profile).clone();
+                Ok(Ok(OpenedSession { id, session, profile, tier, ended_last_used }))
             };
-            if let Some(session) = account.sessions.by_id.get(&request.id) {
+            if let Some(session) = sessions.by_id.get(&request.id) {
                 // Our own write went through and only its answer was lost.
-                return open(request.id, session.clone(), true);
+                return opened(request.id, session, Some(now));
             }
-            match account.sessions.opening(&request.session, request.limit, now) {
-                Opening::Repeated { id } => {
-                    return open(id, account.sessions.by_id[&id].clone(), true);
-                }
+            match sessions.opening(&request.session, request.limit, now) {
+                Opening::Repeated { id } => return opened(id, &sessions.by_id[&id], Some(now)),
                 Opening::Added { ended } => {
                     match self.write_opening(request, &account, &ended).await? {
                         Written::Done => {
-                            let session = request.session.clone();
-                            return open(request.id, session, !ended.is_empty());
+                            let last_used = |id| sessions.by_id[id].refreshed_at;
+                            let ended_last_used = ended.iter().map(last_used).max();
+                            return opened(request.id, &request.session, ended_last_used);
                         }
                         Written::AlreadyUsed => return Ok(Err(AlreadyUsed)),
                         Written::Raced => {}
                     }
                 }
             }
+            account = self.account(request.first_profile.user_id).await?;
         }
         Err(StoreError::Contended { operation: "open_session", attempts: MAX_ATTEMPTS })
     }

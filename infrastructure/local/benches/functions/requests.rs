@@ -1,8 +1,14 @@
 //! What each function is asked.
 
+use std::cell::Cell;
+
 use minigate_local::development;
 use minigate_testkit::lambda::{authorizer_event, rest_event};
 use serde_json::{Value, json};
+
+/// So many that none of them comes to five sessions, of which the oldest gives way, by the first
+/// invocations of one set of binaries.
+const RETURNING_USERS: u64 = 60;
 
 /// A request, and how it must be answered.
 pub(crate) struct Request {
@@ -45,8 +51,9 @@ impl Request {
 /// Who asks.
 pub(crate) struct Client {
     init_data: String,
-    /// Of a user who opens sessions all the time. They end each other, so nobody else's token is of one.
-    other_init_data: String,
+    /// Of users who come back to open a session, each for a process or two.
+    returning: Vec<String>,
+    next: Cell<usize>,
     /// What a session was opened with, once one is.
     pub(crate) access_token: String,
 }
@@ -58,7 +65,10 @@ impl Client {
         };
         Ok(Self {
             init_data: init_data(development::USER_ID)?,
-            other_init_data: init_data(development::USER_ID + 1)?,
+            returning: (1..=RETURNING_USERS)
+                .map(|number| init_data(development::USER_ID + number))
+                .collect::<Result<_, _>>()?,
+            next: Cell::new(0),
             access_token: String::new(),
         })
     }
@@ -66,6 +76,11 @@ impl Client {
     /// Opens the session of the access token.
     pub(crate) fn open_session(&self) -> Request {
         session(&self.init_data)
+    }
+
+    /// Opens the first session of each user who will come back.
+    pub(crate) fn open_first_sessions(&self) -> impl Iterator<Item = Request> {
+        self.returning.iter().map(|init_data| session(init_data))
     }
 
     /// What a function is asked in its benchmark: its most frequent request. `None`, if this table
@@ -87,7 +102,10 @@ impl Client {
                 let authorization = format!("Bearer {}", self.access_token);
                 Request::new("GET /v1/me", &authorization, None, 200)
             }
-            "sessions" => session(&self.other_init_data),
+            "sessions" => {
+                let turn = self.next.replace(self.next.get() + 1);
+                session(&self.returning[turn % self.returning.len()])
+            }
             "system" => {
                 let authorization = format!("tma {}", self.init_data);
                 Request::new("GET /v1/system/limits", &authorization, None, 200)

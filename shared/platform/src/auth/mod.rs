@@ -21,4 +21,6 @@ mod init_data;
 mod user;
 
 pub use init_data::{TelegramUser, verify_init_data};
-pub use user::{Admin, LiveAccount, LiveAdmin, LiveUser, User, verify_refresh_token};
+pub use user::{
+    Admin, LiveAccount, LiveAdmin, LiveUser, User, tell_of_ended_sessions, verify_refresh_token,
+};

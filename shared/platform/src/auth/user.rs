@@ -174,6 +174,21 @@ async fn live_account(
     if has_session(&account) { Ok(account) } else { Err(Problem::new(Code::SessionRevoked)) }
 }
 
+/// Tells other instances, beside the request, that sessions of the user have ended of which one was
+/// last opened or refreshed at `last_used`. If no access token from then can still be good, nobody has
+/// to be told.
+///
+/// A repetition of a refresh makes an access token that is younger. It may then be taken until it
+/// ends, as when telling fails.
+pub fn tell_of_ended_sessions(platform: &Platform, user_id: UserId, last_used: Timestamp) {
+    // Both the token and the session name their moment in whole seconds.
+    let tolerance = Duration::from_secs(1) + CLOCK_SKEW;
+    let token_ends = last_used.after(platform.config.access_token_lifetime + tolerance);
+    if platform.now() <= token_ends {
+        platform.caches.accounts.changed_beside(user_id);
+    }
+}
+
 /// Verifies the credentials in memory. As a trait object, because the compiler has a limit on how
 /// deep futures may be nested.
 fn authenticate<'a>(

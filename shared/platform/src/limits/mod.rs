@@ -26,14 +26,15 @@ mod tab;
 
 use std::{
     convert::Infallible,
-    future::poll_fn,
+    future::{Future, poll_fn},
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     task::Poll,
     time::{Duration, UNIX_EPOCH},
 };
 
 use axum::{extract::FromRequestParts, http::request::Parts};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Either, select};
 use minigate_domain::{Clock, Entropy, PolicyOverrides, Tier, Timestamp};
 use minigate_limiter::{
     Decision, DynamoTable, Limiter, Metrics as Counts, OnStoreFailure, PolicyError, Reason, State,
@@ -267,6 +268,28 @@ impl RateLimits {
                 Ok(())
             }
             Poll::Pending => self.tab.note(checking.await),
+        }
+    }
+
+    /// The same, with a `read` that is made while the limiter's table is asked. If the request is
+    /// denied, its answer is thrown away; what memory denies does not begin it.
+    ///
+    /// # Errors
+    /// As for [`admit`](Self::admit).
+    pub async fn admit_beside<T>(
+        &self,
+        charges: &[Charge],
+        read: impl Future<Output = T>,
+    ) -> Result<T, Problem> {
+        match select(pin!(self.limits.check(charges)), pin!(read)).await {
+            Either::Left((checked, read)) => {
+                self.tab.note(checked)?;
+                Ok(read.await)
+            }
+            Either::Right((read, checking)) => {
+                self.tab.note(checking.await)?;
+                Ok(read)
+            }
         }
     }
 }

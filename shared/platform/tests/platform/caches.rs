@@ -5,7 +5,9 @@ use std::time::Duration;
 use axum::{body::Body, http::Request, routing::get};
 use minigate_domain::{BotId, Origin, Profile, Session, SessionId, UserId};
 use minigate_embedded_aws::protocol::Service;
-use minigate_platform::{Clock, Code, Router, caches::NAMESPACES, layers};
+use minigate_platform::{
+    Clock, Code, Router, auth::tell_of_ended_sessions, caches::NAMESPACES, layers,
+};
 use minigate_store::{CountedCache, OpenSession};
 use minigate_testkit::faults::{Fault, Target};
 use tower::ServiceExt;
@@ -29,7 +31,7 @@ async fn bed() -> Bed {
         limit: 5,
         one_time_use: None,
     };
-    bed.platform.store.open_session(&opening, now).await.unwrap().unwrap();
+    bed.platform.store.open_session(&opening, Default::default(), now).await.unwrap().unwrap();
     bed.faults.reset_counts();
     bed
 }
@@ -124,4 +126,21 @@ async fn counts_that_cannot_be_written_are_lost_and_nothing_else() {
     bed.clock.advance(MINUTE);
     request(&bed).await;
     assert_eq!(counted(&bed).await, CountedCache::default());
+}
+
+/// A session that gives way is told of while it may have an access token, and is otherwise none of
+/// anybody's business.
+#[tokio::test]
+async fn ended_sessions_are_told_of_while_they_may_have_access() {
+    let bed = bed().await;
+    let lifetime = bed.platform.config.access_token_lifetime;
+    let last_used = bed.clock.now();
+    for (passed, told) in
+        [(lifetime, 1), (Duration::from_secs(2), 2), (Duration::from_millis(1), 2)]
+    {
+        bed.clock.advance(passed);
+        tell_of_ended_sessions(&bed.platform, user(), last_used);
+        assert!(bed.platform.background.settle(MINUTE).await);
+        assert_eq!(bed.faults.count("UpdateItem"), told, "{passed:?} later");
+    }
 }

@@ -12,7 +12,7 @@ use minigate_domain::{
     Timestamp, UserId,
 };
 use minigate_embedded_aws::{EmbeddedAws, Options};
-use minigate_store::{OpenSession, OpenedSession, Store, Tables};
+use minigate_store::{AlreadyUsed, OpenSession, OpenedSession, Store, StoreError, Tables};
 use minigate_testkit::{FakeClock, SeededEntropy, faults::FaultProxy};
 
 pub(crate) const LIFETIME: Duration = Duration::from_secs(3_600);
@@ -69,7 +69,16 @@ impl Bed {
     /// Opens a session, a moment after the one before.
     pub(crate) async fn open(&self, user: u64) -> OpenedSession {
         self.clock.advance(Duration::from_millis(10));
-        self.store.open_session(&self.request(user), self.now()).await.unwrap().unwrap()
+        self.try_open(&self.request(user)).await.unwrap().unwrap()
+    }
+
+    /// Reads the account and opens the session.
+    pub(crate) async fn try_open(
+        &self,
+        request: &OpenSession,
+    ) -> Result<Result<OpenedSession, AlreadyUsed>, StoreError> {
+        let account = self.store.account(request.first_profile.user_id).await?;
+        self.store.open_session(request, account, self.now()).await
     }
 
     /// Deletes the sessions item of a user.

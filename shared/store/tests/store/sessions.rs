@@ -37,9 +37,18 @@ async fn later_sessions_take_two_calls_and_no_transaction() {
 async fn the_sixth_session_ends_the_oldest() {
     let bed = Bed::start().await;
     let mut opened = Vec::new();
-    for _ in 0..=LIMIT {
-        opened.push(bed.open(1).await.id);
+    for _ in 0..LIMIT {
+        let session = bed.open(1).await;
+        assert_eq!(session.ended_last_used, None);
+        opened.push(session.id);
     }
+    bed.clock.advance(Duration::from_secs(60));
+    rotate(&bed, opened[0], &rotation(&bed, 0, None)).await.unwrap();
+    let refreshed_at = bed.now().to_whole_second();
+
+    let sixth = bed.open(1).await;
+    assert_eq!(sixth.ended_last_used, Some(refreshed_at));
+    opened.push(sixth.id);
     assert_eq!(ids(&bed, 1).await, opened[1..].iter().copied().collect());
 }
 
@@ -50,7 +59,7 @@ async fn concurrent_first_sessions_create_one_user_and_keep_the_limit() {
         let bed = Arc::clone(&bed);
         tokio::spawn(async move {
             let request = bed.request(1);
-            bed.store.open_session(&request, bed.now()).await.unwrap().unwrap().profile
+            bed.try_open(&request).await.unwrap().unwrap().profile
         })
     });
     let mut profiles = Vec::new();
@@ -82,7 +91,7 @@ async fn a_failed_opening_leaves_nothing() {
     let bed = Bed::start().await;
     for fault in [Fault::Refuse, Fault::Throttle, Fault::ServerError] {
         let _fault = bed.faults.inject("TransactWriteItems", fault);
-        let failed = bed.store.open_session(&bed.request(1), bed.now()).await;
+        let failed = bed.try_open(&bed.request(1)).await;
         assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "{fault:?}: {failed:?}");
         assert_eq!(bed.store.account(user_id(1)).await.unwrap().profile, None);
     }
@@ -98,7 +107,7 @@ async fn init_data_is_used_once_whoever_comes_first() {
             let until = bed.now().after(LIFETIME);
             let mut request = bed.request(1);
             request.one_time_use = Some(OneTimeUse { hash: "ab".repeat(32), until });
-            bed.store.open_session(&request, bed.now()).await.unwrap()
+            bed.try_open(&request).await.unwrap()
         })
     });
     let (mut opened, mut refused) = (0, 0);

@@ -56,7 +56,7 @@ async fn a_session_opened_during_the_change_does_not_keep_the_former_tier() {
     let slow =
         bed.faults.inject_times(1, "UpdateItem", Fault::DelayRequest(Duration::from_millis(300)));
     let request = bed.request(1);
-    let opening = bed.store.open_session(&request, bed.now());
+    let opening = bed.try_open(&request);
     let change = async {
         while slow.hits() == 0 {
             tokio::task::yield_now().await;

@@ -43,6 +43,25 @@ async fn a_user_and_an_address_open_few_sessions() {
     assert_eq!(cloud.proxy().count(Cloud::limiter()), 0);
 }
 
+/// The account is read while the limit is asked; nothing more comes of a login that is denied.
+#[tokio::test]
+async fn a_denied_login_writes_nothing_and_a_remembered_denial_reads_nothing() {
+    let Some(cloud) = Cloud::start().await else { return };
+    let user = random_user();
+    let api = cloud.serve(&FEW).await;
+    for _ in 0..2 {
+        open(&api, user).await.assert_success(201, &["location"]);
+    }
+    let other = cloud.serve(&FEW).await;
+    for (time, calls_at_most) in [("the table denies", 1), ("memory denies", 0)] {
+        cloud.reset_counts();
+        open(&other, user).await.assert_problem(429, "rate_limited", &[]);
+        let calls = cloud.calls();
+        assert!(calls.keys().all(|call| call.operation == "Query"), "{time}: {calls:?}");
+        assert!(calls.values().sum::<usize>() <= calls_at_most, "{time}: {calls:?}");
+    }
+}
+
 #[tokio::test]
 async fn tokens_are_refreshed_as_often_as_they_need_to_be() {
     let Some(cloud) = Cloud::start().await else { return };
