@@ -9,6 +9,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use futures_util::future::join_all;
+
 pub use self::builder::LimiterBuilder;
 use self::inner::state_of;
 use crate::{
@@ -57,6 +59,8 @@ impl<T> fmt::Debug for Limiter<T> {
 
 /// What becomes of one limit of a request.
 struct Part<'a> {
+    /// Where it stands in the request.
+    place: usize,
     limit: Limit<'a>,
     weight: i64,
     status: Status,
@@ -115,8 +119,9 @@ impl<T: Table> Limiter<T> {
     /// Decides on a request that must pass several policies: all or nothing. A request that one of
     /// them refuses takes nothing from any.
     ///
-    /// Policies on the same key are asked in one call, others one after the other in this order. A
-    /// policy that is named twice with the same key counts once, with the greater weight.
+    /// Policies on the same key are asked in one call, and different keys at the same time, so that
+    /// a request waits for one call however many keys it has. A policy that is named twice with the
+    /// same key counts once, with the greater weight.
     pub async fn check_all(&self, limits: &[Limit<'_>]) -> Decision {
         let mut parts = Vec::with_capacity(limits.len());
         for limit in limits {
@@ -133,8 +138,7 @@ impl<T: Table> Limiter<T> {
         if let Some(decision) = decision {
             return decision;
         }
-        let mut parts = parts;
-        self.decide_with_table(&mut parts).await;
+        let mut parts = self.decide_with_table(parts).await;
         if parts.iter().any(Part::is_refused) {
             self.take_back(&mut parts).await;
         }
@@ -229,23 +233,32 @@ impl<T: Table> Limiter<T> {
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn decide_with_table(&self, parts: &mut [Part<'_>]) {
-        while let Some(open) = parts.iter().position(Part::is_open) {
-            let limit = parts[open].limit;
-            let item = ItemKey::of(&limit);
-            let now = self.clock.unix_micros();
-            let turn = self.with(|inner| {
-                let (slot, _) = inner.memory.find(&limit, now);
-                inner.memory.turn(slot)
-            });
-            let place = turn.join(i64::from(limit.weight));
-            let _turn = turn.lock.lock().await;
-            drop(place);
-            self.settle_item(parts, &item, || turn.waiting()).await;
-            if parts.iter().any(Part::is_refused) {
-                return;
-            }
-        }
+    /// Settles the limits of all items, each item on its own.
+    async fn decide_with_table<'a>(&self, parts: Vec<Part<'a>>) -> Vec<Part<'a>> {
+        let settling = by_item(parts).into_iter().map(async |mut parts| {
+            self.take_turn(&mut parts).await;
+            parts
+        });
+        let mut parts: Vec<_> = join_all(settling).await.into_iter().flatten().collect();
+        parts.sort_unstable_by_key(|part| part.place);
+        parts
+    }
+
+    /// Settles the limits of one item, once nobody else in this process asks for it.
+    async fn take_turn(&self, parts: &mut [Part<'_>]) {
+        let Some(limit) = parts.iter().find(|part| part.is_open()).map(|part| part.limit) else {
+            return;
+        };
+        let item = ItemKey::of(&limit);
+        let now = self.clock.unix_micros();
+        let turn = self.with(|inner| {
+            let (slot, _) = inner.memory.find(&limit, now);
+            inner.memory.turn(slot)
+        });
+        let place = turn.join(i64::from(limit.weight));
+        let _turn = turn.lock.lock().await;
+        drop(place);
+        self.settle_item(parts, &item, || turn.waiting()).await;
     }
 
     /// Settles every limit of a request on one item.
@@ -310,6 +323,19 @@ fn add_part<'a>(parts: &mut Vec<Part<'a>>, limit: Limit<'a>) {
     let weight = i64::from(limit.weight);
     match same {
         Some(part) => part.weight = part.weight.max(weight),
-        None => parts.push(Part { limit, weight, status: Status::Open }),
+        None => parts.push(Part { place: parts.len(), limit, weight, status: Status::Open }),
     }
+}
+
+/// The limits of a request by the item that keeps them.
+fn by_item(parts: Vec<Part<'_>>) -> Vec<Vec<Part<'_>>> {
+    let mut items: Vec<Vec<Part<'_>>> = Vec::new();
+    for part in parts {
+        let item = ItemKey::of(&part.limit);
+        match items.iter_mut().find(|parts| parts[0].is_of(&item)) {
+            Some(parts) => parts.push(part),
+            None => items.push(vec![part]),
+        }
+    }
+    items
 }

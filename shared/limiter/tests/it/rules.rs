@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -12,6 +12,8 @@ use minigate_limiter::{
     Decision, Leases, Limiter, MemoryTable, Policy, Reason, Table, TableError,
     update::{CellUpdate, Change, Condition, Flag, Image, Outcome, Update},
 };
+
+use tokio::task::yield_now;
 
 use crate::bed::FakeClock;
 
@@ -230,4 +232,49 @@ async fn leased_units_and_a_full_bucket_are_not_spent_together() {
         assert!(admitted <= 100, "{admitted} of 100 at one instant, {lull} ms after the last");
     }
     assert!(most_held >= 5, "nothing was held, so nothing was shown");
+}
+
+/// A table that takes its time, and sees how many updates are under way.
+#[derive(Default)]
+struct SlowTable {
+    table: MemoryTable,
+    under_way: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Table for SlowTable {
+    async fn update(&self, update: &Update) -> Result<Outcome, TableError> {
+        let under_way = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(under_way, Ordering::Relaxed);
+        yield_now().await;
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
+        Ok(self.table.update_now(update))
+    }
+
+    async fn read(&self, key: &str, attributes: &[&str]) -> Result<Image, TableError> {
+        Ok(self.table.read_now(key, attributes))
+    }
+
+    async fn remove(&self, _: &str) -> Result<(), TableError> {
+        Ok(())
+    }
+}
+
+/// And what the one admits is given back when the other refuses.
+#[tokio::test]
+async fn different_keys_are_asked_at_the_same_time() {
+    let clock = FakeClock::new();
+    let table = Arc::new(SlowTable::default());
+    let limiter = || Limiter::builder(Arc::clone(&table), clock.reader()).build();
+    let (limiters, policies) = ([limiter(), limiter()], [minute_of(1), minute_of(5)]);
+    let limits = [policies[0].on("user#1").unwrap(), policies[1].on("address#1").unwrap()];
+    for (limiter, is_allowed) in limiters.iter().zip([true, false]) {
+        let decision = limiter.check_all(&limits).await;
+        assert_eq!(decision.is_allowed(), is_allowed);
+        assert_eq!(table.most.swap(0, Ordering::Relaxed), 2);
+        // In the order of the request.
+        let bursts = decision.states().iter().map(|state| state.policy().burst());
+        assert_eq!(bursts.collect::<Vec<_>>(), [1, 5]);
+    }
+    assert_eq!(limiters[1].peek(limits[1]).await.unwrap().remaining(), 4);
 }
