@@ -96,7 +96,9 @@ impl Platform {
         };
         let caches = Caches::new(&config, dynamodb.clone(), &store, &*entropy, &surroundings)
             .expect("the namespaces of the cache");
-        let limits = Limits::new(&config, dynamodb, store.clone(), &*entropy, &surroundings);
+        let changed = caches.policies.clone();
+        let limits =
+            Limits::new(&config, dynamodb, store.clone(), changed, &*entropy, &surroundings);
         Self(Arc::new(Parts {
             bots: Bots::new(&config, &source, &surroundings),
             signing: SigningSecret::new(&config, &source, &surroundings),

@@ -3,14 +3,15 @@
 //! | namespace | what | levels | fresh | grace |
 //! |---|---|---|---|---|
 //! | `account` | a user's profile and the ids of their sessions | memory | 30 min | 60 min |
+//! | `policies` | what administrators have changed of the limits | memory | 10 s | 59 min |
 //!
-//! It is not in the second level, the table `Volatile`, which has its invalidations only: an account
-//! is loaded by one query, which costs what reading a copy of it would, and what is known of a user
-//! stays in one table.
+//! They are not in the second level, the table `Volatile`, which has their invalidations only: each is
+//! loaded by one call, which costs what reading a copy would, and what is known of a user stays in one
+//! table.
 //!
-//! Secrets, the keys that are made of them, and the policies of the limits have memories of their
-//! own ([`crate::secrets`], [`crate::limits`]) and are in no namespace. Keys are what tokens are
-//! trusted by: whoever can write a table must not be able to put others in their place.
+//! Of the policies, invalidations are not even read: every instance reads the item itself every ten
+//! seconds, so that asking first would tell it nothing sooner. [`crate::limits`] keeps the last good
+//! ones for when the cache has none.
 
 mod accounts;
 mod counts;
@@ -21,9 +22,10 @@ use std::{
 };
 
 use minigate_cache::{
-    BuildError, Cache, DynamoLevel, InvalidateError, Levels, NamespaceBuilder, Work,
+    BuildError, Cache, DynamoLevel, InvalidateError, Levels, MAX_TAG_WINDOW, Namespace,
+    NamespaceBuilder, Work,
 };
-use minigate_domain::{Clock, Entropy};
+use minigate_domain::{Clock, Entropy, PolicyOverrides};
 use minigate_store::Store;
 
 pub use minigate_cache::Tag;
@@ -37,13 +39,17 @@ use crate::{Code, Config, Problem, secrets::Surroundings};
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(1);
 
 /// The names of all namespaces.
-pub const NAMESPACES: [&str; 1] = [ACCOUNT];
+pub const NAMESPACES: [&str; 2] = [ACCOUNT, POLICIES];
 const ACCOUNT: &str = "account";
+const POLICIES: &str = "policies";
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Of the users of one instance. More than a thousand accounts.
 const ACCOUNTS_BYTES: u64 = 1 << 20;
+
+/// Of one item, which DynamoDB keeps below 400 KB.
+const POLICIES_BYTES: u64 = 1 << 20;
 
 fn account(cache: &Cache) -> NamespaceBuilder {
     let hour = 60 * MINUTE;
@@ -54,11 +60,31 @@ fn account(cache: &Cache) -> NamespaceBuilder {
     namespace.soft_timeout(Duration::from_secs(1)).max_memory(ACCOUNTS_BYTES)
 }
 
+/// How old the policies get before a request has them read again, and how long after a read that
+/// failed another one is tried.
+const POLICIES_FRESH: Duration = Duration::from_secs(10);
+
+fn policies(cache: &Cache) -> NamespaceBuilder {
+    let namespace = cache.namespace(POLICIES, POLICIES_FRESH).retry_pause(POLICIES_FRESH);
+    let namespace = unasked(namespace).max_memory(POLICIES_BYTES);
+    // A read costs less than what would spread it, and ten seconds are what is promised.
+    namespace.jitter(0.0)
+}
+
+/// For what is as old as a function may know it at most: its invalidations hold in the process that
+/// makes them, and others need no call, nor the permission for one, because whatever may be served is
+/// younger than the time for which stamps are believed.
+fn unasked(namespace: NamespaceBuilder) -> NamespaceBuilder {
+    namespace.levels(Levels::Memory).tag_window(MAX_TAG_WINDOW).grace(MAX_TAG_WINDOW - MINUTE)
+}
+
 /// The cache of a process. Clones share it.
 #[derive(Clone)]
 pub struct Caches {
     /// What is known of a user.
     pub accounts: Accounts,
+    /// What administrators have changed of the limits.
+    pub(crate) policies: Namespace<PolicyOverrides>,
     cache: Cache,
     counts: Arc<Counts>,
 }
@@ -96,6 +122,7 @@ impl Caches {
                 store.clone(),
                 surroundings.background.clone(),
             ),
+            policies: policies(&cache).build()?,
             counts: Arc::new(Counts::new(store.clone(), surroundings.clone())),
             cache,
         })

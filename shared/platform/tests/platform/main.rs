@@ -5,4 +5,5 @@ mod bed;
 mod caches;
 mod lambda;
 mod layers;
+mod policies;
 mod secrets;
