@@ -3,6 +3,7 @@
 
 mod bed;
 mod caches;
+mod jwks;
 mod lambda;
 mod layers;
 mod policies;
