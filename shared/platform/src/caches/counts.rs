@@ -60,8 +60,8 @@ impl Counts {
 
     /// Writes out what is new. What cannot be written is logged and gone.
     pub(super) async fn report(&self) {
-        for (_, news) in self.news(&self.own) {
-            self.log(&news);
+        for (namespace, news) in self.news(&self.own) {
+            self.log(&namespace, &news);
         }
         let news = self.news(&self.cache);
         // All at once: a process that ends has little time.
@@ -69,22 +69,23 @@ impl Counts {
     }
 
     async fn tell(&self, namespace: &str, news: &CacheCounts) {
-        self.log(news);
+        self.log(namespace, news);
         let now = self.surroundings.clock.now();
         if let Err(error) = self.store.add_cache_counts(namespace, news, now).await {
             tracing::warn!(%error, "counts of the cache are lost");
         }
     }
 
-    fn log(&self, news: &CacheCounts) {
-        self.surroundings.metrics.add(&[
+    fn log(&self, namespace: &str, news: &CacheCounts) {
+        let counts = [
             (Metric::CacheHits, news.hits),
             (Metric::CacheStale, news.stale_served),
             (Metric::CacheMisses, news.misses),
             (Metric::CacheLoadErrors, news.load_errors),
             (Metric::CacheTableCalls, news.calls),
             (Metric::CacheTableErrors, news.level_errors),
-        ]);
+        ];
+        self.surroundings.metrics.add_of(Some(namespace), &counts);
     }
 
     fn news(&self, cache: &Cache) -> Vec<(String, CacheCounts)> {
