@@ -150,8 +150,8 @@ mod tests {
     #[test]
     fn a_line_has_the_documented_shape() {
         let counts = [(Metric::SecretUnavailable, 1), (Metric::LimitCalls, 7)];
-        let metrics = Metrics::new(Arc::new(SystemClock), "sessions");
-        let line = metrics.line(None, &counts);
+        let of_sessions = Metrics::new(Arc::new(SystemClock), "sessions");
+        let line = of_sessions.line(None, &counts);
         assert_eq!(line["SecretUnavailable"], 1);
         assert_eq!(line["LimitCalls"], 7);
         assert_eq!(line["function"], "sessions");
@@ -163,7 +163,7 @@ mod tests {
             line["_aws"]["Timestamp"].as_u64().is_some_and(|millis| millis > 1_700_000_000_000)
         );
         assert!(line.get("cache").is_none());
-        let of_namespace = metrics.line(Some("account"), &counts);
+        let of_namespace = of_sessions.line(Some("account"), &counts);
         assert_eq!(of_namespace["cache"], "account");
         let dimensions = &of_namespace["_aws"]["CloudWatchMetrics"][0]["Dimensions"];
         assert_eq!(*dimensions, json!([["function"]]));
