@@ -288,9 +288,12 @@ async fn what_the_cache_did_for_them_is_told() {
         bed.settle().await;
         bed.clock.advance(10 * SECOND);
     }
+    change(&bed, 0).await;
+    request(&bed).await;
+    bed.settle().await;
     bed.platform.stop(MINUTE).await;
     let told = bed.platform.store.cache_counts(&NAMESPACES).await.unwrap()["policies"].counts;
-    assert_eq!((told.loads, told.misses, told.load_errors), (3, 1, 0), "{told:?}");
+    assert_eq!((told.loads, told.misses, told.load_errors), (4, 1, 1), "{told:?}");
     assert_eq!((told.calls, told.level_errors), (0, 0), "{told:?}");
     assert!(told.hits >= 1 && told.stale_served >= 1, "{told:?}");
 }
