@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use minigate_domain::Timestamp;
 use minigate_local::development;
 use minigate_platform::{
     secrets::Versions,
@@ -17,7 +18,8 @@ pub fn keys(key_id: &str, seed: &[u8; 32]) -> KeyRing {
 
 fn keys_of_issuer(key_id: &str, seed: &[u8; 32], issuer: &str) -> KeyRing {
     let current = SigningKey::new(key_id, seed).unwrap();
-    KeyRing::new(Arc::new(Versions { current, previous: None }), issuer.into())
+    let fetched_at = Timestamp::from_unix_millis(0);
+    KeyRing::new(Arc::new(Versions { current, previous: None, fetched_at }), issuer.into())
 }
 
 /// The key ring of `cargo dev`, whose seed is public, for tokens issued by `issuer`. It signs what

@@ -5,24 +5,21 @@
 //! | `GET /.well-known/jwks.json` | anyone | none |
 //! | `GET /openapi.json` | anyone | none |
 //!
-//! Both may be cached, and answer 304 to who has them.
+//! Both may be cached, and answer 304 to who has them. The keys are of the namespace `jwks` of the
+//! cache, which has no table behind it.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use axum::{extract::State, response::Response};
 use minigate_platform::{
     Platform, Problem, Router,
-    public::{self, Freshness, IfNoneMatch},
+    public::{self, Document, Freshness, IfNoneMatch},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-/// How old the published keys may be. A new key signs as soon as some instance has fetched it, and
-/// whoever verifies offline looks here for a key that it does not know.
-const KEYS_AT_MOST: Duration = Duration::from_secs(15);
-
-/// How long such a look may be answered by a cache. When the API is down, its keys are still good.
+/// How long a look for a key may be answered by a cache. When the API is down, its keys are still good.
 const KEYS: Freshness = Freshness {
     fresh: Duration::from_secs(60),
     while_revalidating: Duration::from_secs(60),
@@ -35,6 +32,11 @@ const REFERENCE: Freshness = Freshness {
     while_revalidating: Duration::from_secs(60 * 60),
     if_error: Duration::from_secs(24 * 60 * 60),
 };
+
+/// Committed, and held by a test to what the code says: a function alone does not know the routes of
+/// the others.
+static DOCUMENT: LazyLock<Document> =
+    LazyLock::new(|| Document::new(include_str!("../../../docs/openapi.json")));
 
 /// The routes of this function.
 pub fn router() -> Router {
@@ -54,8 +56,8 @@ async fn jwks(
     State(platform): State<Platform>,
     if_none_match: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let keys = platform.signing.keys_within(KEYS_AT_MOST).await?.jwks();
-    Ok(public::answer(keys.to_string(), "application/json", KEYS, &if_none_match))
+    let keys = platform.caches.jwks.get().await?;
+    Ok(public::answer(&keys, "application/json", KEYS, &if_none_match))
 }
 
 /// This document.
@@ -68,10 +70,7 @@ async fn jwks(
     ),
 )]
 async fn reference(if_none_match: IfNoneMatch) -> Response {
-    // Committed, and held by a test to what the code says: a function alone does not know the
-    // routes of the others.
-    let reference = include_str!("../../../docs/openapi.json");
-    public::answer(reference, "application/json", REFERENCE, &if_none_match)
+    public::answer(&DOCUMENT, "application/json", REFERENCE, &if_none_match)
 }
 
 /// A JWK set (RFC 7517).

@@ -34,7 +34,7 @@ pub(crate) async fn read(
 /// Makes every instance load anew what has this tag, or all of a namespace.
 ///
 /// What has the tag is loaded anew from now on. That a whole namespace was invalidated, instances
-/// see within five seconds.
+/// see within five seconds, and of `policies` within the ten after which they read them anyway.
 #[utoipa::path(
     delete, path = "/v1/system/cache", tag = "system",
     params(

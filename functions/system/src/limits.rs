@@ -124,7 +124,7 @@ pub(crate) async fn reset_all(
     );
     let entry = entry.change(before, None);
     match platform.store.replace_policies(BTreeMap::new(), None, &entry).await? {
-        ChangePolicies::Changed(overrides) => Ok(adopt(&platform, &overrides)),
+        ChangePolicies::Changed(overrides) => Ok(adopt(&platform, overrides).await),
         ChangePolicies::Stale => Err(contended()),
     }
 }
@@ -165,7 +165,7 @@ async fn replace(
             .change(before.and_then(|change| json_of(&change)), change.as_ref().and_then(json_of));
         let write = platform.store.replace_policies(overrides.by_policy, Some(version), &entry);
         match write.await? {
-            ChangePolicies::Changed(overrides) => return Ok(adopt(platform, &overrides)),
+            ChangePolicies::Changed(overrides) => return Ok(adopt(platform, overrides).await),
             ChangePolicies::Stale if matches!(if_match, IfMatch::Version(_)) => {
                 return Err(version_mismatch());
             }
@@ -176,9 +176,9 @@ async fn replace(
 }
 
 /// In force here at once.
-fn adopt(platform: &Platform, overrides: &PolicyOverrides) -> Response {
-    platform.limits.adopt(overrides);
-    answer(platform, overrides, None)
+async fn adopt(platform: &Platform, overrides: PolicyOverrides) -> Response {
+    platform.limits.adopt(overrides.clone()).await;
+    answer(platform, &overrides, None)
 }
 
 fn json_of(value: &impl Serialize) -> Option<String> {

@@ -63,7 +63,7 @@ impl PolicyOverride {
 }
 
 /// Every change that is in force, by the policy's name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyOverrides {
     /// The changes.
     pub by_policy: BTreeMap<String, PolicyOverride>,

@@ -105,14 +105,20 @@ impl Metrics {
 
     /// Counts several at once, in one line; those of zero are left out.
     pub fn add(&self, counts: &[(Metric, u64)]) {
+        self.add_of(None, counts);
+    }
+
+    /// The same for a namespace of the cache. The line names it, so that the log can be searched for
+    /// it; the metrics are those of all namespaces, because each dimension more is one to pay for.
+    pub fn add_of(&self, namespace: Option<&str>, counts: &[(Metric, u64)]) {
         let counts: Vec<_> = counts.iter().filter(|(_, count)| *count > 0).copied().collect();
         if self.is_on && !counts.is_empty() {
             // A metric that cannot be written is not worth failing a request for.
-            let _ = writeln!(std::io::stdout().lock(), "{}", self.line(&counts));
+            let _ = writeln!(std::io::stdout().lock(), "{}", self.line(namespace, &counts));
         }
     }
 
-    fn line(&self, counts: &[(Metric, u64)]) -> Value {
+    fn line(&self, namespace: Option<&str>, counts: &[(Metric, u64)]) -> Value {
         let definition =
             |(metric, _): &(Metric, u64)| json!({ "Name": metric.name(), "Unit": "Count" });
         let mut line = json!({
@@ -126,6 +132,9 @@ impl Metrics {
             },
             "function": &*self.function,
         });
+        if let Some(namespace) = namespace {
+            line["cache"] = namespace.into();
+        }
         for (metric, count) in counts {
             line[metric.name()] = (*count).into();
         }
@@ -141,7 +150,8 @@ mod tests {
     #[test]
     fn a_line_has_the_documented_shape() {
         let counts = [(Metric::SecretUnavailable, 1), (Metric::LimitCalls, 7)];
-        let line = Metrics::new(Arc::new(SystemClock), "sessions").line(&counts);
+        let of_sessions = Metrics::new(Arc::new(SystemClock), "sessions");
+        let line = of_sessions.line(None, &counts);
         assert_eq!(line["SecretUnavailable"], 1);
         assert_eq!(line["LimitCalls"], 7);
         assert_eq!(line["function"], "sessions");
@@ -152,5 +162,10 @@ mod tests {
         assert!(
             line["_aws"]["Timestamp"].as_u64().is_some_and(|millis| millis > 1_700_000_000_000)
         );
+        assert!(line.get("cache").is_none());
+        let of_namespace = of_sessions.line(Some("account"), &counts);
+        assert_eq!(of_namespace["cache"], "account");
+        let dimensions = &of_namespace["_aws"]["CloudWatchMetrics"][0]["Dimensions"];
+        assert_eq!(*dimensions, json!([["function"]]));
     }
 }

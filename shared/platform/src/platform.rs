@@ -52,7 +52,7 @@ pub struct Parts {
     pub address_limit: AddressLimit,
     /// The limits that hold over all instances.
     pub limits: Limits,
-    /// What is known of users and keys, in memory.
+    /// What is known of users and keys and is published, in memory.
     pub caches: Caches,
     /// Where events are counted.
     pub metrics: Metrics,
@@ -94,12 +94,16 @@ impl Platform {
             background: background.clone(),
             metrics: metrics.clone(),
         };
-        let caches = Caches::new(&config, dynamodb.clone(), &store, &*entropy, &surroundings)
-            .expect("the namespaces of the cache");
-        let limits = Limits::new(&config, dynamodb, store.clone(), &*entropy, &surroundings);
+        let signing = SigningSecret::new(&config, &source, &surroundings);
+        let caches =
+            Caches::new(&config, dynamodb.clone(), &store, &signing, &*entropy, &surroundings)
+                .expect("the namespaces of the cache");
+        let changed = caches.policies.clone();
+        let limits =
+            Limits::new(&config, dynamodb, store.clone(), changed, &*entropy, &surroundings);
         Self(Arc::new(Parts {
             bots: Bots::new(&config, &source, &surroundings),
-            signing: SigningSecret::new(&config, &source, &surroundings),
+            signing,
             address_limit: AddressLimit::new(config.address_limit_per_minute, Arc::clone(&clock)),
             limits,
             caches,

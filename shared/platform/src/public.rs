@@ -1,6 +1,6 @@
 //! Answers that anyone may keep: a strong entity tag, how long a cache may serve them, and 304.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use axum::{
     extract::FromRequestParts,
@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::Problem;
@@ -22,6 +23,29 @@ pub struct Freshness {
     pub while_revalidating: Duration,
     /// `stale-if-error`.
     pub if_error: Duration,
+}
+
+/// What is answered, with its strong entity tag.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Document {
+    text: Cow<'static, str>,
+    tag: String,
+}
+
+impl Document {
+    /// A document with this text. Its tag is made of all of it, so a document that is served often is
+    /// better made once.
+    pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
+        let text = text.into();
+        let digest = Sha256::digest(text.as_bytes());
+        let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest[..15]));
+        Self { text, tag }
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
 }
 
 /// The entity tags that a client has (`If-None-Match`).
@@ -46,16 +70,14 @@ impl IfNoneMatch {
     }
 }
 
-/// A public answer with these bytes of this media type, or 304 if the client has them.
+/// A public answer with this document, which is of this media type, or 304 if the client has it.
 pub fn answer(
-    body: impl Into<Vec<u8>>,
+    document: &Document,
     media_type: &'static str,
     freshness: Freshness,
     if_none_match: &IfNoneMatch,
 ) -> Response {
-    let body = body.into();
-    let digest = Sha256::digest(&body);
-    let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest[..15]));
+    let Document { text, tag } = document;
     let mut headers = HeaderMap::new();
     let Freshness { fresh, while_revalidating, if_error } = freshness;
     let cache_control = format!(
@@ -64,14 +86,14 @@ pub fn answer(
         while_revalidating.as_secs(),
         if_error.as_secs()
     );
-    for (name, value) in [(header::CACHE_CONTROL, &cache_control), (header::ETAG, &tag)] {
+    for (name, value) in [(header::CACHE_CONTROL, &cache_control), (header::ETAG, tag)] {
         headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
     }
-    if if_none_match.has(&tag) {
+    if if_none_match.has(tag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    (headers, body).into_response()
+    (headers, text.clone()).into_response()
 }
 
 #[cfg(test)]
@@ -84,7 +106,7 @@ mod tests {
 
     fn answer_to(if_none_match: Option<&str>) -> Response {
         let value = if_none_match.map(|text| HeaderValue::from_str(text).unwrap());
-        answer("{}", "application/json", FRESHNESS, &IfNoneMatch(value))
+        answer(&Document::new("{}"), "application/json", FRESHNESS, &IfNoneMatch(value))
     }
 
     #[test]

@@ -290,6 +290,8 @@ mod administrators {
             ("tag=a&namespace=account", "namespace"),
             ("namespace=", "namespace"),
             ("namespace=accounts", "namespace"),
+            // No table has a part in it.
+            ("namespace=jwks", "namespace"),
             ("user=1", "user"),
         ] {
             println!("{query}");
@@ -306,12 +308,12 @@ mod administrators {
         let Some(cloud) = Cloud::start().await else { return };
         let api = cloud.serve(&[]).await;
         let failing = cloud.inject(Cloud::cache(), Fault::ServerError);
-        for query in ["tag=user%231", "namespace=account"] {
+        for query in ["tag=user%231", "namespace=account", "namespace=policies"] {
             let path = format!("/v1/system/cache?{query}");
             let failed = as_admin(&api, api.delete(&path)).send().await;
             failed.assert_problem(503, "store_unavailable", &[]);
         }
-        assert_eq!(failing.hits(), 6);
+        assert_eq!(failing.hits(), 9);
         drop(failing);
         let _failing = cloud.inject("BatchGetItem", Fault::ServerError);
         let failed = as_admin(&api, api.get("/v1/system/cache")).send().await;
@@ -327,7 +329,7 @@ mod administrators {
             "hits": 0, "stale_served": 0, "misses": 0, "loads": 0, "load_errors": 0,
             "invalidated": 0, "calls": 0, "level_errors": 0, "level_pauses": 0,
         });
-        let expected = json!({ "namespaces": { "account": counts } });
+        let expected = json!({ "namespaces": { "account": counts, "policies": counts } });
         assert_eq!(told.assert_success(200, &[]), expected);
     }
 }

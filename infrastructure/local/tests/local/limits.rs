@@ -4,7 +4,10 @@ use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use minigate_embedded_aws::EmbeddedAws;
 use minigate_local::{Options, development, start_aws};
 use minigate_platform::aws::configuration_of_emulator;
-use minigate_testkit::lambda::{Function, rest_event};
+use minigate_testkit::{
+    faults::{Fault, FaultProxy, Target},
+    lambda::{Function, rest_event},
+};
 use serde_json::Value;
 
 use crate::functions::{binary, body, deadline, now_unix_seconds, variables};
@@ -98,12 +101,37 @@ async fn a_bad_change_of_the_limits_is_told_by_a_metric() {
         .send()
         .await
         .unwrap();
-    let mut profile = Function::start(&binary("profile"), &limited(&aws)).await.unwrap();
-    let event = rest_event("GET", "/v1/me", &[("Authorization", &bearer)], None);
-    let answer = profile.invoke(event, deadline()).await.unwrap();
-    assert_eq!(answer["statusCode"], 200, "{answer}");
-    let (_, lines) = profile.stop().await.unwrap();
+    let lines = lines_of_reads(&limited(&aws), &bearer).await;
     assert_eq!(metrics(&lines, "PoliciesMalformed"), 1, "{lines:?}");
+    assert_eq!(metrics(&lines, "PoliciesUnavailable"), 0, "{lines:?}");
     let is_explained = lines.iter().any(|line| line.contains("policy api: the limit 0"));
     assert!(is_explained, "{lines:?}");
+}
+
+#[tokio::test]
+async fn limits_that_cannot_be_read_are_told_by_a_metric() {
+    let aws = start_aws(&Options::default()).await.unwrap();
+    let bearer = open_session(&aws).await;
+    let faults = FaultProxy::start(&aws.endpoint_url()).await.unwrap();
+    let read = Target::from("GetItem").within("LIMITS");
+    let failing = faults.inject(read, Fault::ServerError);
+    let mut variables = limited(&aws);
+    for (_, value) in variables.iter_mut().filter(|(name, _)| name == "AWS_ENDPOINT_URL") {
+        *value = faults.endpoint_url();
+    }
+    let lines = lines_of_reads(&variables, &bearer).await;
+    assert_eq!(metrics(&lines, "PoliciesUnavailable"), 1, "{lines:?}");
+    assert_eq!(metrics(&lines, "PoliciesMalformed"), 0, "{lines:?}");
+    assert_eq!(failing.hits(), 3, "one call and two retries");
+}
+
+/// What a function says that has served three requests.
+async fn lines_of_reads(variables: &[(String, String)], bearer: &str) -> Vec<String> {
+    let mut profile = Function::start(&binary("profile"), variables).await.unwrap();
+    let event = rest_event("GET", "/v1/me", &[("Authorization", bearer)], None);
+    for _ in 0..3 {
+        let answer = profile.invoke(event.clone(), deadline()).await.unwrap();
+        assert_eq!(answer["statusCode"], 200, "{answer}");
+    }
+    profile.stop().await.unwrap().1
 }

@@ -2,7 +2,7 @@
 //!
 //! An instance lives for minutes and knows its own counts only. So each one adds what is new to an
 //! item of each namespace in `Volatile`, once a minute at most and beside a request, and writes a
-//! line of metrics.
+//! line of metrics. Of the cache without a table there is the line only.
 
 use std::{
     collections::BTreeMap,
@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use minigate_cache::{Cache, Metrics as Numbers};
 use minigate_domain::Timestamp;
 use minigate_store::{CacheCounts, Store};
@@ -20,6 +21,10 @@ use crate::{Metric, secrets::Surroundings};
 const REPORT_AFTER: Duration = Duration::from_secs(60);
 
 pub(super) struct Counts {
+    /// The one whose namespaces all instances have.
+    cache: Cache,
+    /// The one without a table.
+    own: Cache,
     store: Store,
     surroundings: Surroundings,
     reported: Mutex<Reported>,
@@ -31,13 +36,13 @@ struct Reported {
 }
 
 impl Counts {
-    pub(super) fn new(store: Store, surroundings: Surroundings) -> Self {
+    pub(super) fn new(cache: Cache, own: Cache, store: Store, surroundings: Surroundings) -> Self {
         let at = surroundings.clock.now();
         let reported = Mutex::new(Reported { at, by_namespace: BTreeMap::new() });
-        Self { store, surroundings, reported }
+        Self { cache, own, store, surroundings, reported }
     }
 
-    pub(super) fn after_request(self: &Arc<Self>, cache: &Cache) {
+    pub(super) fn after_request(self: &Arc<Self>) {
         let now = self.surroundings.clock.now();
         let is_due = {
             let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,27 +53,39 @@ impl Counts {
             is_due
         };
         if is_due {
-            let (counts, cache) = (Arc::clone(self), cache.clone());
-            self.surroundings.background.start(async move { counts.report(&cache).await });
+            let counts = Arc::clone(self);
+            self.surroundings.background.start(async move { counts.report().await });
         }
     }
 
     /// Writes out what is new. What cannot be written is logged and gone.
-    pub(super) async fn report(&self, cache: &Cache) {
-        for (namespace, news) in self.news(cache) {
-            self.surroundings.metrics.add(&[
-                (Metric::CacheHits, news.hits),
-                (Metric::CacheStale, news.stale_served),
-                (Metric::CacheMisses, news.misses),
-                (Metric::CacheLoadErrors, news.load_errors),
-                (Metric::CacheTableCalls, news.calls),
-                (Metric::CacheTableErrors, news.level_errors),
-            ]);
-            let now = self.surroundings.clock.now();
-            if let Err(error) = self.store.add_cache_counts(&namespace, &news, now).await {
-                tracing::warn!(%error, "counts of the cache are lost");
-            }
+    pub(super) async fn report(&self) {
+        for (namespace, news) in self.news(&self.own) {
+            self.log(&namespace, &news);
         }
+        let news = self.news(&self.cache);
+        // All at once: a process that ends has little time.
+        join_all(news.iter().map(|(namespace, news)| self.tell(namespace, news))).await;
+    }
+
+    async fn tell(&self, namespace: &str, news: &CacheCounts) {
+        self.log(namespace, news);
+        let now = self.surroundings.clock.now();
+        if let Err(error) = self.store.add_cache_counts(namespace, news, now).await {
+            tracing::warn!(%error, "counts of the cache are lost");
+        }
+    }
+
+    fn log(&self, namespace: &str, news: &CacheCounts) {
+        let counts = [
+            (Metric::CacheHits, news.hits),
+            (Metric::CacheStale, news.stale_served),
+            (Metric::CacheMisses, news.misses),
+            (Metric::CacheLoadErrors, news.load_errors),
+            (Metric::CacheTableCalls, news.calls),
+            (Metric::CacheTableErrors, news.level_errors),
+        ];
+        self.surroundings.metrics.add_of(Some(namespace), &counts);
     }
 
     fn news(&self, cache: &Cache) -> Vec<(String, CacheCounts)> {

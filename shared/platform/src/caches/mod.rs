@@ -3,17 +3,26 @@
 //! | namespace | what | levels | fresh | grace |
 //! |---|---|---|---|---|
 //! | `account` | a user's profile and the ids of their sessions | memory | 30 min | 60 min |
+//! | `policies` | what administrators have changed of the limits | memory | 10 s | 59 min |
+//! | `jwks` | the public keys, as they are published | memory, of a cache of its own | 15 s | 59 min |
 //!
-//! It is not in the second level, the table `Volatile`, which has its invalidations only: an account
-//! is loaded by one query, which costs what reading a copy of it would, and what is known of a user
-//! stays in one table.
+//! Accounts and policies are not in the second level, the table `Volatile`, which has their invalidations only: each is
+//! loaded by one call, which costs what reading a copy would, and what is known of a user stays in one
+//! table.
 //!
-//! Secrets, the keys that are made of them, and the policies of the limits have memories of their
-//! own ([`crate::secrets`], [`crate::limits`]) and are in no namespace. Keys are what tokens are
-//! trusted by: whoever can write a table must not be able to put others in their place.
+//! Of the policies, invalidations are not even read: every instance reads the item itself every ten
+//! seconds, so that asking first would tell it nothing sooner. [`crate::limits`] keeps the last good
+//! ones for when the cache has none.
+//!
+//! The cache of `jwks` has no table behind it. Keys are what tokens are trusted by: whoever can write a
+//! table must not be able to put others in their place. So administrators cannot clear it either, and
+//! what it does is told in the log only. Secrets themselves have a memory of their own
+//! ([`crate::secrets`]), which can do what this one cannot: look for a newer one when a signature does
+//! not verify, and hold what is never written anywhere.
 
 mod accounts;
 mod counts;
+mod jwks;
 
 use std::{
     sync::Arc,
@@ -21,24 +30,33 @@ use std::{
 };
 
 use minigate_cache::{
-    BuildError, Cache, DynamoLevel, InvalidateError, Levels, NamespaceBuilder, Work,
+    BuildError, Cache, CacheBuilder, DynamoLevel, InvalidateError, Levels, MAX_TAG_WINDOW,
+    MemoryLevel, Namespace, NamespaceBuilder, Work, level::SecondLevel,
 };
-use minigate_domain::{Clock, Entropy};
+use minigate_domain::{Entropy, PolicyOverrides};
 use minigate_store::Store;
 
 pub use minigate_cache::Tag;
 
-pub use self::accounts::{Account, Accounts, CachedAccount};
-use self::counts::Counts;
-use crate::{Code, Config, Problem, secrets::Surroundings};
+pub use self::{
+    accounts::{Account, Accounts, CachedAccount},
+    jwks::PublishedKeys,
+};
+use self::{counts::Counts, jwks::KEYS_AT_MOST};
+use crate::{
+    Code, Config, Problem,
+    secrets::{SigningSecret, Surroundings},
+};
 
 /// How much the clocks of two instances may differ without an invalidation being missed. For so
 /// long after a change, what is loaded is not kept.
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(1);
 
-/// The names of all namespaces.
-pub const NAMESPACES: [&str; 1] = [ACCOUNT];
+/// The names of the namespaces that administrators see and can clear: all but `jwks`.
+pub const NAMESPACES: [&str; 2] = [ACCOUNT, POLICIES];
 const ACCOUNT: &str = "account";
+const POLICIES: &str = "policies";
+const JWKS: &str = "jwks";
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -54,11 +72,40 @@ fn account(cache: &Cache) -> NamespaceBuilder {
     namespace.soft_timeout(Duration::from_secs(1)).max_memory(ACCOUNTS_BYTES)
 }
 
+/// How old the policies get before a request has them read again, and how long after a read that
+/// failed another one is tried.
+const POLICIES_FRESH: Duration = Duration::from_secs(10);
+
+fn policies(cache: &Cache) -> NamespaceBuilder {
+    unasked(cache.namespace(POLICIES, POLICIES_FRESH)).retry_pause(POLICIES_FRESH)
+}
+
+fn jwks(cache: &Cache) -> NamespaceBuilder {
+    // Longer than a call of Secrets Manager takes. Keys past their time are served only where there
+    // are no others, and not because these take a moment.
+    let patience = Duration::from_secs(5);
+    let namespace = unasked(cache.namespace(JWKS, KEYS_AT_MOST));
+    namespace.soft_timeout(patience).hard_timeout(patience)
+}
+
+/// For what every instance reads itself after seconds. Whatever may be served is younger than the time
+/// for which stamps are believed: so none is read, and no permission for it is needed. An invalidation
+/// holds in the process that makes it, and what others have ends by itself. The seconds are a promise,
+/// so they have no jitter.
+fn unasked(namespace: NamespaceBuilder) -> NamespaceBuilder {
+    let namespace = namespace.levels(Levels::Memory).jitter(0.0);
+    namespace.tag_window(MAX_TAG_WINDOW).grace(MAX_TAG_WINDOW - MINUTE)
+}
+
 /// The cache of a process. Clones share it.
 #[derive(Clone)]
 pub struct Caches {
     /// What is known of a user.
     pub accounts: Accounts,
+    /// What administrators have changed of the limits.
+    pub(crate) policies: Namespace<PolicyOverrides>,
+    /// The keys that are published.
+    pub jwks: PublishedKeys,
     cache: Cache,
     counts: Arc<Counts>,
 }
@@ -72,31 +119,30 @@ impl Caches {
         config: &Config,
         client: aws_sdk_dynamodb::Client,
         store: &Store,
+        signing: &SigningSecret,
         entropy: &dyn Entropy,
         surroundings: &Surroundings,
     ) -> Result<Self, BuildError> {
-        let Surroundings { clock, background, .. } = surroundings.clone();
         let level = DynamoLevel::new(client, &config.tables.volatile).timeout(config.cache_timeout);
         let mut owner = [0; 8];
         entropy.fill(&mut owner);
-        let now = {
-            let clock: Arc<dyn Clock> = clock;
-            move || UNIX_EPOCH + Duration::from_millis(clock.now().unix_millis())
-        };
-        let cache = Cache::builder(level, now)
-            .spawner(move |work: Work| background.start(work))
+        let cache = builder(level, surroundings)
             .level_timeout(config.cache_timeout)
             .max_clock_skew(CLOCK_SKEW)
             .owner(format!("{:016x}", u64::from_ne_bytes(owner)))
             .build()?;
+        let own = builder(MemoryLevel::default(), surroundings).build()?;
+        let Surroundings { clock, background, .. } = surroundings.clone();
         Ok(Self {
             accounts: Accounts::new(
                 account(&cache).build()?,
                 cache.clone(),
                 store.clone(),
-                surroundings.background.clone(),
+                background,
             ),
-            counts: Arc::new(Counts::new(store.clone(), surroundings.clone())),
+            policies: policies(&cache).build()?,
+            jwks: PublishedKeys::new(jwks(&own).build()?, signing.clone(), clock),
+            counts: Arc::new(Counts::new(cache.clone(), own, store.clone(), surroundings.clone())),
             cache,
         })
     }
@@ -119,13 +165,19 @@ impl Caches {
 
     /// What follows a request.
     pub(crate) fn after_request(&self) {
-        self.counts.after_request(&self.cache);
+        self.counts.after_request();
     }
 
     /// Tells what was counted, for `limit` at most. To be called before the process ends.
     pub(crate) async fn shutdown(&self, limit: Duration) {
-        let _ = tokio::time::timeout(limit, self.counts.report(&self.cache)).await;
+        let _ = tokio::time::timeout(limit, self.counts.report()).await;
     }
+}
+
+fn builder(level: impl SecondLevel, surroundings: &Surroundings) -> CacheBuilder {
+    let Surroundings { clock, background, .. } = surroundings.clone();
+    let now = move || UNIX_EPOCH + Duration::from_millis(clock.now().unix_millis());
+    Cache::builder(level, now).spawner(move |work: Work| background.start(work))
 }
 
 /// The error names the tag, which is a user's and must not reach the log.

@@ -1,119 +1,172 @@
-//! The policies of the moment, in memory, and how they follow what administrators change.
+//! The policies of the moment, and how they follow what administrators change.
 //!
-//! They are read for the first request that is limited, and again every ten seconds, beside a
-//! request. A function without limits does not read them. A change that cannot
-//! be read or makes no good policy leaves the last good ones in force; a metric and an alarm tell.
+//! What was changed is in the namespace `policies` of the cache, which reads it for the first request
+//! that is limited, and again every ten seconds, beside a request. A function without limits does
+//! not read it. What cannot be read or makes no good policy leaves the last good ones in force; a
+//! metric and an alarm tell.
 
 use std::{
+    error::Error,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use minigate_domain::{Clock, PolicyOverrides, Timestamp};
+use futures_util::{FutureExt, future::BoxFuture};
+use minigate_cache::{Cached, Namespace};
+use minigate_domain::PolicyOverrides;
 use minigate_store::{Store, StoreError};
 use tokio::{sync::OnceCell, time::timeout};
 
 use super::policies::{Changes, PolicySet, merged};
-use crate::{Metric, Metrics};
-
-/// How old the policies get before a request has them read again.
-const REFRESH_AFTER: Duration = Duration::from_secs(10);
+use crate::{Background, Metric, Metrics};
 
 /// How long the first request waits for the policies. Then it goes by those of the deployment.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
-/// The policies of the moment.
-pub(super) struct LivePolicies {
+/// The only key of the namespace: there is one item for the deployment.
+const KEY: &str = "all";
+
+/// The policies of the moment. Clones share them.
+#[derive(Clone)]
+pub(super) struct LivePolicies(Arc<Inner>);
+
+struct Inner {
     deployment: Changes,
     store: Store,
-    clock: Arc<dyn Clock>,
+    namespace: Namespace<PolicyOverrides>,
+    background: Background,
     metrics: Metrics,
     first: OnceCell<()>,
-    state: Mutex<State>,
+    in_force: Mutex<InForce>,
 }
 
-struct State {
+struct InForce {
+    overrides: PolicyOverrides,
     policies: Arc<PolicySet>,
-    /// When the store was last asked, or somebody set out to ask it.
-    asked_at: Option<Timestamp>,
 }
 
 impl LivePolicies {
-    /// The rules with the deployment's changes, until [`load`](Self::load) has found more.
+    /// The rules with the deployment's changes, until [`ready`](Self::ready) has found more.
     pub(super) fn new(
         deployment: Changes,
         store: Store,
-        clock: Arc<dyn Clock>,
+        namespace: Namespace<PolicyOverrides>,
+        background: Background,
         metrics: Metrics,
     ) -> Self {
         // The configuration has checked them.
         let policies = Arc::new(PolicySet::new(&deployment).unwrap_or_default());
-        let state = Mutex::new(State { policies, asked_at: None });
-        Self { deployment, store, clock, metrics, first: OnceCell::new(), state }
+        let in_force = Mutex::new(InForce { overrides: PolicyOverrides::default(), policies });
+        let first = OnceCell::new();
+        Self(Arc::new(Inner { deployment, store, namespace, background, metrics, first, in_force }))
     }
 
     /// Waits until the policies were read once, if they can be.
     pub(super) async fn ready(&self) {
         let first = async {
-            if timeout(FIRST_WAIT, self.load()).await.is_err() {
-                self.metrics.count(Metric::PoliciesUnavailable);
+            let mut looking = self.look_up();
+            if timeout(FIRST_WAIT, &mut looking).await.is_err() {
+                self.go_on(looking);
             }
         };
-        self.first.get_or_init(|| first).await;
+        self.0.first.get_or_init(|| first).await;
     }
 
+    /// The policies to go by. Takes what the cache has and does not wait for what it reads.
+    pub(super) fn follow(&self) -> Arc<PolicySet> {
+        let mut looking = self.look_up();
+        match (&mut looking).now_or_never() {
+            Some(Some(overrides)) => self.take(&overrides),
+            Some(None) => {}
+            None => self.go_on(looking),
+        }
+        self.current()
+    }
+
+    /// The policies that were last gone by.
     pub(super) fn current(&self) -> Arc<PolicySet> {
-        Arc::clone(&self.state().policies)
+        Arc::clone(&self.in_force().policies)
     }
 
-    /// Whether it is time to [`load`](Self::load). Who is told so does it; others are not told.
-    pub(super) fn take_turn(&self) -> bool {
-        let now = self.clock.now();
-        let mut state = self.state();
-        // A moment that lies ahead is one of a clock that was wrong.
-        let is_due = state
-            .asked_at
-            .is_none_or(|asked_at| now < asked_at || now.since(asked_at) >= REFRESH_AFTER);
-        if is_due {
-            state.asked_at = Some(now);
-        }
-        is_due
+    /// Goes by these changes, which somebody has just made, whatever is being read meanwhile.
+    ///
+    /// Nothing is invalidated: other instances read the item within ten seconds, and would not ask
+    /// before. So a change is one write, and there is none that fails after it was made.
+    pub(super) async fn adopt(&self, overrides: PolicyOverrides) {
+        self.put(overrides.clone()).await;
+        self.take(&overrides);
     }
 
-    /// Asks the store what administrators have changed.
-    pub(super) async fn load(&self) {
-        self.state().asked_at = Some(self.clock.now());
-        match self.store.policies().await {
-            Ok(overrides) => self.adopt(&overrides),
-            Err(error @ StoreError::Corrupt { .. }) => {
-                tracing::error!(%error, "the changed policies are not taken");
-                self.metrics.count(Metric::PoliciesMalformed);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the changed policies cannot be read");
-                self.metrics.count(Metric::PoliciesUnavailable);
-            }
-        }
+    fn go_on(&self, looking: BoxFuture<'static, Option<Cached<PolicyOverrides>>>) {
+        self.0.background.start(looking.map(drop));
     }
 
-    /// Takes these changes, or keeps the last good policies.
-    pub(super) fn adopt(&self, overrides: &PolicyOverrides) {
-        match PolicySet::new(&merged(&self.deployment, overrides)) {
-            Ok(policies) => {
-                let mut state = self.state();
-                // The limiter knows a policy by its address, so one that is the same stays.
-                if *state.policies != policies {
-                    state.policies = Arc::new(policies);
-                }
+    /// What the cache has, or what is read because it has nothing.
+    fn look_up(&self) -> BoxFuture<'static, Option<Cached<PolicyOverrides>>> {
+        let live = self.clone();
+        Box::pin(async move {
+            let reader = live.clone();
+            let found = live.0.namespace.at(KEY).ok()?.get_or_load(move || reader.read()).await;
+            if found.is_err() {
+                live.keep().await;
             }
-            Err(error) => {
-                tracing::error!(policy = error.policy, %error, "the changed policies are not taken");
-                self.metrics.count(Metric::PoliciesMalformed);
-            }
+            found.ok()
+        })
+    }
+
+    /// What is in force stays, as if it had just been read: there is nothing that the cache could
+    /// serve (nothing was ever read, or not for an hour), and without that it would read for every
+    /// request.
+    async fn keep(&self) {
+        let overrides = self.in_force().overrides.clone();
+        self.put(overrides).await;
+    }
+
+    /// In place of what the cache has, and of what is being read.
+    async fn put(&self, overrides: PolicyOverrides) {
+        // It is no error of a key that is a constant.
+        if let Ok(lookup) = self.0.namespace.at(KEY) {
+            lookup.insert(overrides).await;
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Asks the store what administrators have changed, and makes sure that it can be gone by.
+    async fn read(self) -> Result<PolicyOverrides, Box<dyn Error + Send + Sync>> {
+        let read = self.0.store.policies().await.inspect_err(|error| self.note_unread(error));
+        let overrides = read?;
+        let made = PolicySet::new(&merged(&self.0.deployment, &overrides));
+        made.inspect_err(|error| {
+            tracing::error!(policy = error.policy, %error, "the changed policies are not taken");
+            self.0.metrics.count(Metric::PoliciesMalformed);
+        })?;
+        Ok(overrides)
+    }
+
+    fn note_unread(&self, error: &StoreError) {
+        if matches!(error, StoreError::Corrupt { .. }) {
+            tracing::error!(%error, "the changed policies are not taken");
+            self.0.metrics.count(Metric::PoliciesMalformed);
+        } else {
+            tracing::warn!(%error, "the changed policies cannot be read");
+            self.0.metrics.count(Metric::PoliciesUnavailable);
+        }
+    }
+
+    /// Goes by these changes, which were checked before.
+    fn take(&self, overrides: &PolicyOverrides) {
+        let mut in_force = self.in_force();
+        if in_force.overrides == *overrides {
+            return;
+        }
+        let Ok(policies) = PolicySet::new(&merged(&self.0.deployment, overrides)) else { return };
+        in_force.overrides = overrides.clone();
+        // The limiter knows a policy by its address, so one that is the same stays.
+        if *in_force.policies != policies {
+            in_force.policies = Arc::new(policies);
+        }
+    }
+
+    fn in_force(&self) -> MutexGuard<'_, InForce> {
+        self.0.in_force.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -35,6 +35,7 @@ use std::{
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use futures_util::future::{BoxFuture, Either, select};
+use minigate_cache::Namespace;
 use minigate_domain::{Clock, Entropy, PolicyOverrides, Tier, Timestamp};
 use minigate_limiter::{
     Decision, DynamoTable, Limiter, Metrics as Counts, OnStoreFailure, PolicyError, Reason, State,
@@ -87,6 +88,7 @@ impl Limits {
         config: &Config,
         client: aws_sdk_dynamodb::Client,
         store: Store,
+        overrides: Namespace<PolicyOverrides>,
         entropy: &dyn Entropy,
         surroundings: &Surroundings,
     ) -> Self {
@@ -102,9 +104,16 @@ impl Limits {
             .max_delay(config.limiter_timeout * 2)
             .build();
         let changes = config.limits.clone();
-        let live = LivePolicies::new(changes, store, Arc::clone(&clock), metrics.clone());
+        let live =
+            LivePolicies::new(changes, store, overrides, background.clone(), metrics.clone());
         let reported = Mutex::new(Reported { counts: limiter.metrics(), at: clock.now() });
         Self(Arc::new(Inner { limiter, live, clock, metrics, background, reported }))
+    }
+
+    /// Reads the policies, so that the first request need not wait for them. Takes 500 ms at most,
+    /// and does not fail: without them, those of the deployment hold.
+    pub async fn prepare(&self) {
+        self.0.live.ready().await;
     }
 
     /// The policies of the moment.
@@ -112,9 +121,9 @@ impl Limits {
         self.0.live.current()
     }
 
-    /// Takes what an administrator has just changed. Other instances find it within seconds.
-    pub fn adopt(&self, overrides: &PolicyOverrides) {
-        self.0.live.adopt(overrides);
+    /// Goes by what an administrator has just changed. Other instances find it within seconds.
+    pub async fn adopt(&self, overrides: PolicyOverrides) {
+        self.0.live.adopt(overrides).await;
     }
 
     /// Where a key stands with a limit, without taking anything: one call.
@@ -170,11 +179,7 @@ impl Limits {
 
     async fn check(&self, charges: &[Charge]) -> Checked {
         self.0.live.ready().await;
-        if self.0.live.take_turn() {
-            let limits = self.clone();
-            self.0.background.start(async move { limits.0.live.load().await });
-        }
-        let policies = self.policies();
+        let policies = self.0.live.follow();
         match limits_of(&policies, charges) {
             Ok(limits) => {
                 let decision = self.0.limiter.check_all(&limits).await;

@@ -88,6 +88,8 @@ pub struct Versions<T> {
     pub current: T,
     /// The value labelled `AWSPREVIOUS`; `None` before the first rotation, or if it does not parse.
     pub previous: Option<T>,
+    /// When Secrets Manager was asked for them.
+    pub fetched_at: Timestamp,
 }
 
 /// How a secret's text becomes a value; the error says what shape it must have.
@@ -118,7 +120,7 @@ struct Shared<T> {
 }
 
 struct State<T> {
-    value: Option<(Arc<Versions<T>>, Timestamp)>,
+    value: Option<Arc<Versions<T>>>,
     failed: Option<(SecretError, Timestamp)>,
 }
 
@@ -163,10 +165,10 @@ impl<T: Send + Sync + 'static> CachedSecret<T> {
     /// # Errors
     /// [`SecretError`] if there has never been a good value.
     pub async fn get_within(&self, max_age: Duration) -> Result<Arc<Versions<T>>, SecretError> {
-        let Some((value, fetched_at)) = self.shared.value() else {
+        let Some(value) = self.shared.value() else {
             return self.shared.fetch_unless_changed(None).await;
         };
-        let age = self.shared.clock.now().since(fetched_at);
+        let age = self.shared.clock.now().since(value.fetched_at);
         if age >= max_age {
             return self.shared.fetch_unless_changed(Some(&value)).await.or(Ok(value));
         }
@@ -204,7 +206,7 @@ impl<T: Send + Sync + 'static> CachedSecret<T> {
     /// Fetches the secret now, whatever its age.
     pub(super) async fn check(&self) -> SecretHealth {
         let started = Instant::now();
-        let known = self.shared.value().map(|(value, _)| value);
+        let known = self.shared.value();
         let fetched = self.shared.fetch_unless_changed(known.as_ref()).await;
         SecretHealth {
             id: self.shared.id.clone(),
@@ -215,7 +217,7 @@ impl<T: Send + Sync + 'static> CachedSecret<T> {
 }
 
 impl<T: Send + Sync + 'static> Shared<T> {
-    fn value(&self) -> Option<(Arc<Versions<T>>, Timestamp)> {
+    fn value(&self) -> Option<Arc<Versions<T>>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).value.clone()
     }
 
@@ -233,7 +235,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         is_allowed: impl FnOnce(&Self) -> bool,
     ) -> Result<Arc<Versions<T>>, SecretError> {
         let _flight = self.flight.lock().await;
-        if let Some((value, _)) = self.value()
+        if let Some(value) = self.value()
             && known.is_none_or(|known| !Arc::ptr_eq(known, &value))
         {
             return Ok(value);
@@ -245,12 +247,11 @@ impl<T: Send + Sync + 'static> Shared<T> {
             return Err(SecretError::unavailable(&self.id, "asked too often"));
         }
         let fetched = self.fetch().await;
-        let now = self.clock.now();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match fetched {
             Ok(versions) => {
                 let value = Arc::new(versions);
-                *state = State { value: Some((Arc::clone(&value), now)), failed: None };
+                *state = State { value: Some(Arc::clone(&value)), failed: None };
                 Ok(value)
             }
             Err(error) => {
@@ -261,20 +262,22 @@ impl<T: Send + Sync + 'static> Shared<T> {
                     SecretError::Malformed { .. } => Metric::SecretMalformed,
                 });
                 tracing::error!(%error, has_last_good_value = state.value.is_some(), "secret not refreshed");
-                state.failed = Some((error.clone(), now));
+                state.failed = Some((error.clone(), self.clock.now()));
                 Err(error)
             }
         }
     }
 
     async fn fetch(&self) -> Result<Versions<T>, SecretError> {
+        let fetched_at = self.clock.now();
         let texts = self.source.fetch(&self.id).await?;
         let parse = |text: &str| {
             (self.parse)(text).map_err(|expected| SecretError::malformed(&self.id, expected))
         };
         let current = parse(&texts.current)?;
         // A previous version that was broken is no reason to refuse the present, mended one.
-        Ok(Versions { current, previous: texts.previous.and_then(|text| parse(&text).ok()) })
+        let previous = texts.previous.and_then(|text| parse(&text).ok());
+        Ok(Versions { current, previous, fetched_at })
     }
 
     fn recent_failure(&self) -> Option<SecretError> {

@@ -58,6 +58,11 @@ impl KeyRing {
         &self.versions
     }
 
+    /// When Secrets Manager was asked for them.
+    pub fn fetched_at(&self) -> Timestamp {
+        self.versions.fetched_at
+    }
+
     /// The public keys that verify tokens, as a JWK set (RFC 7517, RFC 8037): the present one and
     /// the one before it.
     pub fn jwks(&self) -> serde_json::Value {
@@ -192,7 +197,8 @@ mod tests {
 
     fn ring(current: (&str, u8), previous: Option<(&str, u8)>) -> KeyRing {
         let key = |(id, byte): (&str, u8)| SigningKey::new(id, &[byte; 32]).unwrap();
-        let versions = Versions { current: key(current), previous: previous.map(key) };
+        let (current, previous) = (key(current), previous.map(key));
+        let versions = Versions { current, previous, fetched_at: NOW };
         KeyRing::new(Arc::new(versions), "minigate".into())
     }
 

@@ -3,6 +3,8 @@
 
 mod bed;
 mod caches;
+mod jwks;
 mod lambda;
 mod layers;
+mod policies;
 mod secrets;

@@ -174,6 +174,23 @@ async fn put_raw(cloud: &Cloud, policies: AttributeValue) {
         .unwrap();
 }
 
+/// Somebody mends the item by hand, and need not wait for it.
+#[tokio::test]
+async fn limits_that_are_remembered_can_be_cleared() {
+    let Some(cloud) = Cloud::start().await else { return };
+    let api = cloud.serve(&[]).await;
+    let session = api.new_session().await;
+    assert_eq!(told(&api, &session).await.as_deref(), Some(r#""api";q=5000;w=60"#));
+    put_raw(&cloud, AttributeValue::M([("api".to_owned(), limit_of("4000"))].into())).await;
+    let path = "/v1/system/cache?namespace=policies";
+    as_admin(&api, api.delete(path)).send().await.assert_success(204, &[]);
+    let expected = Some(r#""api";q=4000;w=60"#.to_owned());
+    eventually("the limits", async || (told(&api, &session).await == expected).then_some(())).await;
+    let trail = as_admin(&api, api.get("/v1/system/audit")).send().await;
+    let entry = trail.assert_success(200, &[])["entries"][0].clone();
+    assert_eq!(entry["subject"], "namespace/policies");
+}
+
 #[tokio::test]
 async fn policies_that_cannot_be_read_change_nothing() {
     let Some(cloud) = Cloud::start().await else { return };
