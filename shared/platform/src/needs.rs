@@ -14,7 +14,8 @@ impl Needs {
     pub const BOTS: Self = Self { bots: true, signing_key: false, store: false };
     /// The key that signs tokens, to verify them too.
     pub const SIGNING_KEY: Self = Self { bots: false, signing_key: true, store: false };
-    /// A connection to DynamoDB. Undeclared, it works as well, but the first request waits for it.
+    /// DynamoDB: the start opens the connection by reading the limits. Undeclared, it works as well,
+    /// but the first request waits for both.
     pub const STORE: Self = Self { bots: false, signing_key: false, store: true };
     /// All of them, to know a user by whatever credentials they send and serve them from the store.
     pub const ALL: Self = Self::BOTS.and(Self::SIGNING_KEY).and(Self::STORE);

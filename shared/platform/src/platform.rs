@@ -27,9 +27,6 @@ use crate::{
 /// from starting: it then answers with 503 until the secrets come.
 const WARM_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a start waits for the connection to DynamoDB. The first request opens one itself.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
-
 /// The shared state of a process: made once, at start. Cloning is cheap.
 #[derive(Clone)]
 pub struct Platform(Arc<Parts>);
@@ -117,17 +114,18 @@ impl Platform {
         }))
     }
 
-    /// Fetches the secrets before the first request comes, all at once, and opens a connection to
-    /// DynamoDB beside them if one will be needed: TLS handshakes are the larger part of it.
+    /// Fetches the secrets before the first request comes, all at once, and beside them what limits
+    /// requests, if the function needs the store. The connection to DynamoDB, most of whose price is
+    /// its TLS handshake, is then there for the first request.
     pub async fn warm(&self) {
         // Boxed: the SDK's types within each other are too deep for the compiler.
         let secrets = Box::pin(async { tokio::join!(self.bots.warm(), self.signing.warm()) });
-        let connection = async {
+        let limits = async {
             if self.config.needs.store {
-                let _ = timeout(CONNECT_TIMEOUT, Box::pin(self.store.connect())).await;
+                self.limits.prepare().await;
             }
         };
-        let _ = tokio::join!(timeout(WARM_TIMEOUT, secrets), connection);
+        let _ = tokio::join!(timeout(WARM_TIMEOUT, secrets), limits);
     }
 
     /// Gives back what is held in advance, for `limit` at most. To be called before the process

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, error::Error as StdError};
 
 use aws_sdk_dynamodb::{
-    config::{self, http::HttpRequest, retry::RetryConfig},
+    config::{self, retry::RetryConfig},
     error::{BuildError, ProvideErrorMetadata, SdkError},
     operation::{transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
     types::AttributeValue,
@@ -17,16 +17,6 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 /// Overrides the client's configuration for a call that cannot recognise its own earlier attempt.
 pub(crate) fn not_repeatable() -> config::Builder {
     config::Builder::new().retry_config(RetryConfig::disabled())
-}
-
-/// Makes of any call the question that load balancers ask an endpoint.
-pub(crate) fn into_health_check(request: &mut HttpRequest) {
-    // It fails for malformed methods only.
-    let _ = request.set_method("GET");
-    request.take_body();
-    for header in ["x-amz-target", "content-type", "content-length"] {
-        request.headers_mut().remove(header);
-    }
 }
 
 /// Sorts a failed call into "later" and "never".

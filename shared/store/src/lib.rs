@@ -39,20 +39,6 @@ impl Store {
         Self { client, tables }
     }
 
-    /// Opens a connection to DynamoDB, so that the first request does not wait for its TLS handshake.
-    ///
-    /// It asks for the health of the endpoint (`GET /`), which is no call of the API: it needs no
-    /// permission and is not billed. Any answer will do, and none is no harm either.
-    pub async fn connect(&self) {
-        let health = self
-            .client
-            .describe_endpoints()
-            .customize()
-            .config_override(call::not_repeatable())
-            .mutate_request(call::into_health_check);
-        let _ = health.send().await;
-    }
-
     /// Asks for an item that does not exist: the cheapest question that only a working table
     /// answers, and one that every function may ask.
     ///

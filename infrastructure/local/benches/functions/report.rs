@@ -145,7 +145,7 @@ impl Report<'_> {
             ),
             (
                 "start, DynamoDB calls",
-                0,
+                1,
                 self.worst(any, |s| Some(count(s.calls_at_start))),
                 &show_calls,
             ),

@@ -6,7 +6,7 @@ use axum::{body::Body, http::Request, routing::post};
 use minigate_domain::{AuditEntry, PolicyOverride, PolicyOverrides, Tier, UserId};
 use minigate_embedded_aws::protocol::Service;
 use minigate_platform::{
-    Clock, Router,
+    Clock, Needs, Router,
     caches::NAMESPACES,
     layers,
     limits::{Charge, PolicySet, RateLimits, Rule},
@@ -89,6 +89,29 @@ async fn they_are_read_every_ten_seconds_and_nothing_else_is_asked() {
     }
     let of_cache = bed.faults.calls_of(Target::Any.within("CACHE#"));
     assert!(of_cache.is_empty(), "{of_cache:?}");
+}
+
+#[tokio::test]
+async fn the_start_of_a_function_that_needs_the_store_reads_them() {
+    for (needs, expected) in [(Needs::ALL, 1), (Needs::BOTS.and(Needs::SIGNING_KEY), 0)] {
+        let bed = Bed::of(needs).await;
+        change(&bed, 7).await;
+        bed.faults.reset_counts();
+        bed.platform.warm().await;
+        assert_eq!(bed.faults.count(Service::DynamoDb), expected);
+        request(&bed).await;
+        assert_eq!((reads(&bed), limit(&bed)), (1, 7));
+    }
+}
+
+#[tokio::test]
+async fn a_start_does_not_fail_without_them() {
+    let bed = Bed::start().await;
+    for fault in [Fault::Refuse, Fault::DelayRequest(MINUTE)] {
+        let _down = bed.faults.inject(Service::DynamoDb, fault);
+        timeout(10 * SECOND, bed.platform.warm()).await.expect("it waits for 500 ms at most");
+        assert_eq!(limit(&bed), DEPLOYED);
+    }
 }
 
 #[tokio::test]

@@ -45,11 +45,6 @@ impl Bed {
         }
     }
 
-    /// A store of its own on the same tables, through this client.
-    pub(crate) fn store_at(client: Client) -> Store {
-        Store::new(client, tables())
-    }
-
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }

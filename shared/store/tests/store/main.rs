@@ -3,7 +3,6 @@
 
 mod audit;
 mod bed;
-mod connection;
 mod policies;
 mod profiles;
 mod sessions;
