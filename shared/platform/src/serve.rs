@@ -219,6 +219,19 @@ mod tests {
         (respond(routes, &Settle(Some(background)), request).await, is_done)
     }
 
+    #[tokio::test]
+    async fn a_body_is_text_if_it_is_utf_8() {
+        use lambda_http::Body;
+
+        let written_body = async |bytes: &'static [u8]| {
+            let Written(response) = written(Response::new(bytes.into())).await.unwrap();
+            response.into_body()
+        };
+        assert_eq!(written_body("ж".as_bytes()).await, Body::Text("ж".to_owned()));
+        assert_eq!(written_body(b"").await, Body::Text(String::new()));
+        assert_eq!(written_body(b"\xff").await, Body::Binary(vec![0xff]));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn work_beside_a_request_is_done_before_the_freeze() {
         let (response, is_done) = after_work_of(SETTLE_LIMIT / 2).await;
