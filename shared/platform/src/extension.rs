@@ -3,7 +3,7 @@
 //!
 //! Lambda freezes a process when the runtime and every registered extension have asked for their next
 //! event. The runtime asks as soon as its response is out; the extension, which is a part of this
-//! process, asks when [`Background`] has settled. Lambda bills that time and gives the instance no
+//! process, asks when [`crate::Background`] has settled. Lambda bills that time and gives the instance no
 //! other request in it, so it has a limit. Having an extension also makes Lambda send SIGTERM, 500 ms
 //! before it ends the process.
 //!
@@ -32,7 +32,7 @@ use lambda_runtime_api_client::{PooledClient, body::Body, build_request};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::{Background, Clock, layers::time_left};
+use crate::{Platform, layers::time_left};
 
 /// The name under which it is known to Lambda. No other extension of a function may have it.
 const NAME: &str = "minigate-background";
@@ -110,8 +110,7 @@ impl Extension {
     pub(crate) async fn run(
         self,
         mut responses: mpsc::UnboundedReceiver<Response>,
-        background: &Background,
-        clock: &dyn Clock,
+        platform: &Platform,
     ) -> ExtensionError {
         loop {
             if let Err(error) = self.next().await {
@@ -121,8 +120,8 @@ impl Extension {
             let Some(Response { deadline_unix_millis }) = responses.recv().await else {
                 return std::future::pending().await;
             };
-            let limit = time_left(deadline_unix_millis, clock.now()).min(WORK_LIMIT);
-            if !background.settle(limit).await {
+            let limit = time_left(deadline_unix_millis, platform.now()).min(WORK_LIMIT);
+            if !platform.background.settle(limit).await {
                 tracing::warn!(
                     limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
                     "work beside a request is not done; it goes on with the next one"

@@ -1,6 +1,6 @@
 //! The life of a function: start, serve, stop.
 
-use std::{convert::Infallible, process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use axum::{http::Uri, response::Response};
 use lambda_http::{
@@ -9,8 +9,10 @@ use lambda_http::{
 };
 use serde_json::Value;
 use tokio::{
+    runtime::LocalOptions,
     signal::unix::{SignalKind, signal},
     sync::mpsc,
+    task::spawn_local,
 };
 
 use crate::{
@@ -37,10 +39,7 @@ pub fn run(router: Router, needs: Needs) -> ExitCode {
         let settle = Settle::unless(&tell, &platform);
         let respond = service_fn(move |request: Request| {
             let (routes, settle) = (routes.clone(), settle.clone());
-            async move {
-                let response = respond(routes, &settle, request).await;
-                Ok::<_, Infallible>(Written(response.into_response().await))
-            }
+            async move { written(respond(routes, &settle, request).await).await }
         });
         lambda_http::runtime(respond).layer(tell).run().await
     })
@@ -70,7 +69,7 @@ pub fn run_events(events: impl Events, needs: Needs) -> ExitCode {
 /// What all functions have in common; `serve` is where they differ.
 fn start(
     needs: Needs,
-    serve: impl AsyncFnOnce(Platform, TellExtension) -> Result<(), Error>,
+    serve: impl AsyncFnOnce(Platform, TellExtension) -> Result<(), Error> + 'static,
 ) -> ExitCode {
     let config = match Config::from_environment(needs) {
         Ok(config) => config,
@@ -78,7 +77,8 @@ fn start(
     };
     telemetry::start(config.log_level);
     // An instance serves one request at a time; a thread pool would only cost memory and start-up.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = match builder.enable_all().build_local(LocalOptions::default()) {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
@@ -93,23 +93,30 @@ fn start(
         };
         let (tell, responses) = mpsc::unbounded_channel();
         let tell = TellExtension(extension.is_some().then_some(tell));
-        let background = &platform.background;
-        let keep_awake = async {
-            match extension {
-                Some(extension) => extension.run(responses, background, &*platform.clock).await,
-                None => std::future::pending().await,
-            }
-        };
-        let serving = serve(platform.clone(), tell);
-        tokio::select! {
-            served = serving => match served {
+        let (for_serving, for_extension) = (platform.clone(), platform.clone());
+        // Tasks, because the runtime asks the system for events each time before it polls this future,
+        // which would be thrice a request.
+        let mut serving = spawn_local(async move {
+            match serve(for_serving, tell).await {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => fail(&*error),
-            },
-            error = keep_awake => fail(&error),
+            }
+        });
+        let keep_awake = spawn_local(async move {
+            match extension {
+                Some(extension) => fail(&extension.run(responses, &for_extension).await),
+                None => std::future::pending().await,
+            }
+        });
+        tokio::select! {
+            // Where a task panicked, the hook of the logs has told.
+            ended = &mut serving => ended.unwrap_or(ExitCode::FAILURE),
+            ended = keep_awake => ended.unwrap_or(ExitCode::FAILURE),
             () = told_to_stop() => {
                 tracing::debug!("told to stop");
-                tokio::join!(platform.stop(STOP_LIMIT), background.settle(STOP_LIMIT));
+                serving.abort();
+                let settled = platform.background.settle(STOP_LIMIT);
+                tokio::join!(platform.stop(STOP_LIMIT), settled);
                 ExitCode::SUCCESS
             }
         }
@@ -132,13 +139,24 @@ impl Settle {
     }
 }
 
-/// A response with its body written. `lambda_http::runtime` wants one that threads could share.
+/// A response with its body written: `lambda_http` would copy the headers to do it.
 struct Written(Response<lambda_http::Body>);
 
 impl IntoResponse for Written {
     fn into_response(self) -> BoxFuture<'static, Response<lambda_http::Body>> {
         Box::pin(std::future::ready(self.0))
     }
+}
+
+/// Writes the body: as text if it is UTF-8, which all of this API's are, and as base64 otherwise.
+async fn written(response: Response) -> Result<Written, Error> {
+    let (parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, usize::MAX).await?;
+    let body = match String::from_utf8(bytes.into()) {
+        Ok(text) => lambda_http::Body::Text(text),
+        Err(not_text) => lambda_http::Body::Binary(not_text.into_bytes()),
+    };
+    Ok(Written(Response::from_parts(parts, body)))
 }
 
 async fn respond(routes: axum::Router, settle: &Settle, request: Request) -> Response {
@@ -199,6 +217,19 @@ mod tests {
         let routes = axum::Router::new().route("/", get(handler));
         let request = Request::new(lambda_http::Body::Empty).with_raw_http_path("/");
         (respond(routes, &Settle(Some(background)), request).await, is_done)
+    }
+
+    #[tokio::test]
+    async fn a_body_is_text_if_it_is_utf_8() {
+        use lambda_http::Body;
+
+        let written_body = async |bytes: &'static [u8]| {
+            let Written(response) = written(Response::new(bytes.into())).await.unwrap();
+            response.into_body()
+        };
+        assert_eq!(written_body("ж".as_bytes()).await, Body::Text("ж".to_owned()));
+        assert_eq!(written_body(b"").await, Body::Text(String::new()));
+        assert_eq!(written_body(b"\xff").await, Body::Binary(vec![0xff]));
     }
 
     #[tokio::test(start_paused = true)]

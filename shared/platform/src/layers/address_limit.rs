@@ -13,11 +13,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
-};
+use axum::extract::Request;
 use governor::{Quota, RateLimiter, middleware::NoOpMiddleware, state::keyed::HashMapStateStore};
 use minigate_domain::Clock;
 use serde_json::json;
@@ -70,20 +66,15 @@ impl AddressLimit {
     }
 }
 
-/// The layer. A request of which no address is known shares one bucket with all others of the kind.
-pub(super) async fn enforce(
-    State(platform): State<Platform>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
+/// Counts a request. One of which no address is known shares one bucket with all others of the kind.
+pub(super) fn enforce(platform: &Platform, request: &Request) -> Result<(), Problem> {
     let network = ClientAddress::of(request.extensions()).network();
     let address = network.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    match platform.address_limit.check(address) {
-        Ok(()) => Ok(next.run(request).await),
-        Err(wait) => Err(Problem::new(Code::RateLimited)
+    platform.address_limit.check(address).map_err(|wait| {
+        Problem::new(Code::RateLimited)
             .member("violated-policies", json!(["address"]))
-            .retry_after(wait)),
-    }
+            .retry_after(wait)
+    })
 }
 
 #[cfg(test)]

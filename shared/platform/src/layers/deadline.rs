@@ -5,11 +5,7 @@
 
 use std::time::Duration;
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
-};
+use axum::extract::Request;
 use lambda_http::RequestExt;
 use minigate_domain::Timestamp;
 
@@ -18,13 +14,9 @@ use crate::{Code, Platform, Problem};
 /// What is kept back of Lambda's remaining time for writing the answer.
 const MARGIN: Duration = Duration::from_millis(250);
 
-pub(super) async fn enforce(
-    State(platform): State<Platform>,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    let deadline = request.lambda_context_ref().map(|context| context.deadline);
-    within(&platform, deadline.unwrap_or_default(), next.run(request)).await
+/// When Lambda cuts a request off, in milliseconds since the Unix epoch; 0 without Lambda.
+pub(super) fn of(request: &Request) -> u64 {
+    request.lambda_context_ref().map(|context| context.deadline).unwrap_or_default()
 }
 
 /// The outcome of `work`, or a refusal when it takes longer than a request may.

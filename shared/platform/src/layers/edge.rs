@@ -6,10 +6,8 @@
 //! edge, a request without the key is refused, so the address can be believed.
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderName},
-    middleware::Next,
-    response::Response,
 };
 use sha2::{Digest, Sha256};
 
@@ -48,12 +46,9 @@ impl EdgeKeyHash {
     }
 }
 
-/// The layer. Does nothing where there is no edge.
-pub(super) async fn enforce(
-    State(platform): State<Platform>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
+/// Refuses what did not come through the edge, and takes the client's address from it. Does nothing
+/// where there is no edge.
+pub(super) fn enforce(platform: &Platform, request: &mut Request) -> Result<(), Problem> {
     if let Some(expected) = platform.config.edge_key {
         let headers = request.headers();
         if !text(headers, &KEY).is_some_and(|keys| expected.is_of_one_of(keys)) {
@@ -62,7 +57,7 @@ pub(super) async fn enforce(
         let address = text(headers, &ADDRESS).and_then(|address| address.parse().ok());
         request.extensions_mut().insert(ClientAddress(address));
     }
-    Ok(next.run(request).await)
+    Ok(())
 }
 
 /// The one value of a header; a header that stands twice has none.

@@ -30,7 +30,7 @@ const ALWAYS: [(HeaderName, &str); 5] = [
 ];
 
 /// Adds the headers. A route that may be cached says so itself; others are not to be.
-pub(super) async fn add(mut response: Response) -> Response {
+pub(super) fn add(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));

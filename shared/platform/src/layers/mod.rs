@@ -20,7 +20,11 @@ mod observe;
 mod panics;
 mod rate_limits;
 
-use axum::{extract::DefaultBodyLimit, middleware};
+use axum::{
+    extract::{DefaultBodyLimit, Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
 
 pub(crate) use address_limit::AddressLimit;
 pub(crate) use deadline::{time_left, within};
@@ -34,20 +38,45 @@ use crate::{Code, Platform, Problem, Router};
 const BODY_LIMIT: usize = 64 * 1024;
 
 /// The routes as a service, with the layers around them.
+///
+/// There are two middlewares, one on each side of CORS, and not one for each layer: a middleware is
+/// copied for each request, with all those within it.
 pub fn around(router: Router, platform: &Platform) -> axum::Router {
     let (routes, _) = router.split_for_parts();
-    let state = || platform.clone();
+    let without = middleware::from_fn_with_state(platform.clone(), outside_of_cors);
+    let within = middleware::from_fn_with_state(platform.clone(), within_cors);
     routes
         .fallback(async || Problem::new(Code::RouteNotFound))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed))
-        .layer(middleware::from_fn_with_state(state(), rate_limits::settle))
-        .layer(middleware::from_fn_with_state(state(), address_limit::enforce))
-        .layer(middleware::from_fn_with_state(state(), edge::enforce))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(middleware::from_fn_with_state(state(), deadline::enforce))
-        .layer(panics::layer(platform.metrics.clone()))
-        .layer(cors::layer(&platform.config))
-        .layer(middleware::map_response(headers::add))
-        .layer(middleware::from_fn_with_state(state(), observe::observe))
+        .layer((without, cors::layer(&platform.config), within))
         .with_state(platform.clone())
+}
+
+async fn outside_of_cors(
+    State(platform): State<Platform>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let answer = async |request| headers::add(next.run(request).await);
+    observe::observe(&platform, request, answer).await
+}
+
+async fn within_cors(State(platform): State<Platform>, request: Request, next: Next) -> Response {
+    let answer = async {
+        let end = deadline::of(&request);
+        within(&platform, end, guarded(&platform, request, next)).await.flatten().into_response()
+    };
+    panics::caught(&platform.metrics, answer).await
+}
+
+/// What is within the deadline.
+async fn guarded(
+    platform: &Platform,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    DefaultBodyLimit::max(BODY_LIMIT).apply(&mut request);
+    edge::enforce(platform, &mut request)?;
+    address_limit::enforce(platform, &request)?;
+    Ok(rate_limits::settle(platform, request, next).await)
 }

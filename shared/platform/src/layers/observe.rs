@@ -8,9 +8,8 @@ use std::time::Instant;
 
 use axum::{
     body::Body,
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::{HeaderName, HeaderValue, StatusCode, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use lambda_http::{RequestExt, request::RequestContext};
@@ -41,11 +40,11 @@ impl RequestId {
 }
 
 pub(super) async fn observe(
-    State(platform): State<Platform>,
+    platform: &Platform,
     mut request: Request,
-    next: Next,
+    answer: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
-    let id = RequestId::of(&request, &platform);
+    let id = RequestId::of(&request, platform);
     let started = Instant::now();
     let is_cold = platform.take_cold_start();
     let method = request.method().clone();
@@ -54,7 +53,7 @@ pub(super) async fn observe(
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", request_id = id.0);
     async {
-        let mut response = with_problem(next.run(request).await, &id);
+        let mut response = with_problem(answer(request).await, &id);
         if let Ok(value) = HeaderValue::from_str(&id.0) {
             response.headers_mut().insert(REQUEST_ID, value);
         }

@@ -2,7 +2,7 @@
 //! that run beside the handler, and tells the client where it stands.
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -12,11 +12,7 @@ use crate::{
     limits::{self, Tab},
 };
 
-pub(super) async fn settle(
-    State(platform): State<Platform>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn settle(platform: &Platform, mut request: Request, next: Next) -> Response {
     let tab = Tab::default();
     request.extensions_mut().insert(tab.clone());
     let answer = next.run(request).await;
