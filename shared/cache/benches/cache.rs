@@ -1,7 +1,8 @@
 //! What the cache costs, beside bare moka, a bare `GetItem`, and, with Node.js and the packages of
 //! `tests/peers`, the npm package `@epic-web/cachified` on the same DynamoDB.
 //!
-//! `cargo bench -p minigate-cache`; the medians are printed beside their targets.
+//! `cargo bench -p minigate-cache`; the medians are printed beside their targets. With `-- memory`
+//! only hits in memory are measured.
 
 #![expect(
     clippy::unwrap_used,
@@ -58,7 +59,9 @@ fn value() -> Value {
 
 fn main() {
     in_memory();
-    measured();
+    if !std::env::args().any(|argument| argument == "memory") {
+        measured();
+    }
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -118,6 +121,8 @@ fn in_memory() {
     let (plain, tagged) = (build("plain"), build("tagged"));
     let keys: Vec<String> = (0..KEYS).map(|key| format!("user#{key}")).collect();
     let bare = moka::sync::Cache::<Arc<str>, Arc<Value>>::new(100_000);
+    let hasher = foldhash::quality::RandomState::default();
+    let hashed = moka::sync::Cache::builder().max_capacity(100_000).build_with_hasher(hasher);
     runtime.block_on(async {
         for key in &keys {
             let tags = [Tag::new(key).unwrap(), Tag::new("all").unwrap()];
@@ -125,6 +130,7 @@ fn in_memory() {
             plain.at(key).unwrap().get_or_load(load).await.unwrap();
             tagged.at(key).unwrap().tags(&tags).get_or_load(load).await.unwrap();
             bare.insert(key.as_str().into(), Arc::new(value()));
+            hashed.insert(Arc::<str>::from(key.as_str()), Arc::new(value()));
         }
     });
     println!("A hit in memory, {KEYS} keys, medians of {ROUNDS} rounds:");
@@ -132,6 +138,7 @@ fn in_memory() {
         black_box(SystemTime::now());
     });
     let (moka, _) = time(|key| drop(black_box(bare.get(keys[key].as_str()))));
+    let (moka_hashed, _) = time(|key| drop(black_box(hashed.get(keys[key].as_str()))));
     let (hit_time, allocations) = time(|key| hit(&plain, &keys[key]));
     println!(
         "- without tags: {hit_time:.0} ns (target 500: {}), {allocations:.2} allocations",
@@ -142,7 +149,10 @@ fn in_memory() {
         "- with two tags: {tagged_time:.0} ns (target 500: {}), {allocations:.2} allocations",
         verdict(tagged_time <= 500.0)
     );
-    println!("- bare moka::sync::Cache: {moka:.0} ns; reading the clock: {clock:.0} ns");
+    println!(
+        "- bare moka::sync::Cache: {moka:.0} ns, with the hasher of ours {moka_hashed:.0} ns; reading \
+         the clock: {clock:.0} ns"
+    );
     for threads in [1, 2] {
         let per_second = throughput(&plain, &keys, threads);
         println!("- {threads} threads: {:.1} million hits per second", per_second / 1e6);

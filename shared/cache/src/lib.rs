@@ -102,6 +102,7 @@ mod error;
 mod flight;
 mod format;
 mod guarded;
+mod key;
 pub mod level;
 mod lookup;
 mod memory;

@@ -158,7 +158,7 @@ where
         if verdict != Verdict::Valid || !self.is_fresh(&stored, core.now(), false) {
             return None;
         }
-        core.remember(&self.key.into(), &stored, false);
+        core.remember(self.key, &stored, false);
         Some(stored)
     }
 
@@ -226,12 +226,18 @@ where
     async fn find(self, loader: impl FnOnce() -> Loader<V>, accepts_absence: bool) -> Answer<V> {
         let core = self.core;
         if !self.is_consistent
-            && let Some(stored) = core.recall(self.key)
+            && let Some(kept) = core.recall(self.key)
         {
             let now = core.now();
-            if self.is_fresh(&stored, now, accepts_absence)
-                && core.trust(now).judge(&stored.tags, stored.started) == Verdict::Valid
+            let is_at_hand = kept.is_at_hand(now, core.shared.skew);
+            if (is_at_hand || self.is_fresh(&kept.stored, now, accepts_absence))
+                && core.judge_kept(&kept, now) == Verdict::Valid
             {
+                if is_at_hand {
+                    core.counters.memory_hits.increment();
+                    return Ok(Some(Cached::at_hand(kept, now)));
+                }
+                let stored = kept.stored;
                 if now >= stored.refresh_at {
                     self.refresh_ahead(&stored, now, loader, accepts_absence);
                 }
@@ -343,7 +349,7 @@ where
     /// What memory has that may be served, be it stale.
     async fn recall(&self, accepts_absence: bool) -> Option<Arc<Stored<V>>> {
         let core = self.core;
-        let stored = core.recall(self.key)?;
+        let stored = core.recall(self.key)?.stored;
         let now = core.now();
         if !is_of_use(&stored, accepts_absence) || !is_servable(&stored, now, core.shared.skew) {
             return None;
@@ -361,7 +367,7 @@ where
     /// What memory has that may be served when nothing can be asked.
     fn recall_unchecked(&self, accepts_absence: bool) -> Option<Arc<Stored<V>>> {
         let core = self.core;
-        let stored = core.recall(self.key)?;
+        let stored = core.recall(self.key)?.stored;
         let is_servable = is_of_use(&stored, accepts_absence)
             && is_servable(&stored, core.now(), core.shared.skew)
             && core.judge_in_outage(&stored.tags, stored.started) == Verdict::Valid;

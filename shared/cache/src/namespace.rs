@@ -15,11 +15,12 @@ use crate::{
     error::{InvalidateError, NameError},
     flight::Flights,
     format::Decoded,
+    key::Key,
     metrics::{Counters, Metrics},
     names::{self, MAX_KEY_BYTES},
     options::Options,
     stamps::{TagState, Trust, Verdict},
-    stored::{Content, Stored},
+    stored::{Content, Kept, Stored},
 };
 
 /// Paused keys that are remembered; above this the oldest knowledge goes.
@@ -82,14 +83,14 @@ impl<V: Serialize + DeserializeOwned + Send + Sync + 'static> Namespace<V> {
     }
 }
 
-type Memory<V> = moka::sync::Cache<Arc<str>, Arc<Stored<V>>>;
+type Memory<V> = moka::sync::Cache<Key, Kept<V>, foldhash::quality::RandomState>;
 
 fn memory<V: Send + Sync + 'static>(max_bytes: u64) -> Memory<V> {
     moka::sync::Cache::builder()
         .max_capacity(max_bytes)
         .eviction_policy(EvictionPolicy::tiny_lfu())
-        .weigher(|_, stored: &Arc<Stored<V>>| stored.weight)
-        .build()
+        .weigher(|_, kept: &Kept<V>| kept.stored.weight)
+        .build_with_hasher(foldhash::quality::RandomState::default())
 }
 
 /// What a namespace's handles and its flights share.
@@ -123,17 +124,17 @@ impl<V: Send + Sync + 'static> Core<V> {
         self.shared.clock.unix_millis()
     }
 
-    pub(crate) fn recall(&self, key: &str) -> Option<Arc<Stored<V>>> {
-        self.memory.as_ref()?.get(key)
+    pub(crate) fn recall(&self, key: &str) -> Option<Kept<V>> {
+        self.memory.as_ref()?.get(key.as_bytes())
     }
 
     /// Keeps an entry in memory unless a newer one is there.
-    pub(crate) fn remember(&self, key: &Arc<str>, stored: &Arc<Stored<V>>, overwrites_equal: bool) {
+    pub(crate) fn remember(&self, key: &str, stored: &Arc<Stored<V>>, overwrites_equal: bool) {
         let Some(memory) = &self.memory else { return };
-        memory.entry(Arc::clone(key)).and_compute_with(|found| {
-            let started = found.map_or(i64::MIN, |found| found.value().started);
+        memory.entry(key.into()).and_compute_with(|found| {
+            let started = found.map_or(i64::MIN, |found| found.value().started());
             if started < stored.started || (started == stored.started && overwrites_equal) {
-                Op::Put(Arc::clone(stored))
+                Op::Put(Kept::new(Arc::clone(stored)))
             } else {
                 Op::Nop
             }
@@ -142,6 +143,19 @@ impl<V: Send + Sync + 'static> Core<V> {
 
     pub(crate) fn trust(&self, now: i64) -> Trust {
         Trust { now, window: self.options.tag_window, skew: self.shared.skew }
+    }
+
+    /// Judges what memory keeps by what is known, as [`Trust::judge`] does, and looks at its tags
+    /// only where it must.
+    pub(crate) fn judge_kept(&self, kept: &Kept<V>, now: i64) -> Verdict {
+        let trust = self.trust(now);
+        if trust.is_beyond_doubt(&self.shared.tags, kept.started()) {
+            Verdict::Valid
+        } else {
+            let own = std::slice::from_ref(&self.tag);
+            let tags = if kept.has_tags() { &kept.stored.tags } else { own };
+            trust.judge(tags, kept.started())
+        }
     }
 
     /// Judges an entry, and asks the second level where memory does not tell or must not be

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -23,6 +23,8 @@ pub(crate) struct TagState {
     pub(crate) key: Arc<str>,
     /// The newest stamp seen.
     stamp: AtomicI64,
+    /// Of all tags: no stamp is newer.
+    newest: Arc<AtomicI64>,
     /// When the read began that brought it, by this process's clock.
     read_at: AtomicI64,
     /// Held by whoever reads it, so that a crowd asks once.
@@ -30,10 +32,11 @@ pub(crate) struct TagState {
 }
 
 impl TagState {
-    fn new(key: Arc<str>) -> Self {
+    fn new(key: Arc<str>, newest: Arc<AtomicI64>) -> Self {
         Self {
             key,
             stamp: AtomicI64::new(NEVER),
+            newest,
             read_at: AtomicI64::new(NEVER),
             reading: tokio::sync::Mutex::new(()),
         }
@@ -48,6 +51,8 @@ impl TagState {
 
     /// A stamp that this process wrote, or tried to.
     fn raise(&self, stamp: i64) {
+        // Before the stamp: who sees that there is nothing newer need not look at it.
+        self.newest.fetch_max(stamp, Ordering::AcqRel);
         self.stamp.fetch_max(stamp, Ordering::AcqRel);
     }
 
@@ -84,11 +89,21 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
+    /// Whether an entry is valid whatever its tags are: too young for one to have been invalidated
+    /// unnoticed, and younger than all that is known to have been invalidated.
+    pub(crate) fn is_beyond_doubt(self, tags: &Tags, started: i64) -> bool {
+        self.is_young(started) && started > tags.newest().saturating_add(self.skew)
+    }
+
+    /// Whatever invalidated a load this young did so within the window.
+    fn is_young(self, started: i64) -> bool {
+        let age = self.now.saturating_sub(started).max(0);
+        age.saturating_add(self.skew) < self.window
+    }
+
     /// Judges an entry whose load began at `started` by what is known now.
     pub(crate) fn judge(self, tags: &[Arc<TagState>], started: i64) -> Verdict {
-        // Whatever invalidated a load this young did so within the window.
-        let age = self.now.saturating_sub(started).max(0);
-        let is_young = age.saturating_add(self.skew) < self.window;
+        let is_young = self.is_young(started);
         let mut is_known = true;
         for tag in tags {
             is_known &= is_young || tag.is_known(self.now, self.window);
@@ -109,8 +124,18 @@ impl Trust {
 }
 
 /// All tags that something in this process holds.
-#[derive(Debug, Default)]
-pub(crate) struct Tags(Mutex<Interned>);
+#[derive(Debug)]
+pub(crate) struct Tags {
+    interned: Mutex<Interned>,
+    /// The newest stamp of any tag.
+    newest: Arc<AtomicI64>,
+}
+
+impl Default for Tags {
+    fn default() -> Self {
+        Self { interned: Mutex::default(), newest: Arc::new(AtomicI64::new(NEVER)) }
+    }
+}
 
 #[derive(Debug, Default)]
 struct Interned {
@@ -120,8 +145,16 @@ struct Interned {
 }
 
 impl Tags {
+    fn lock(&self) -> MutexGuard<'_, Interned> {
+        self.interned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn newest(&self) -> i64 {
+        self.newest.load(Ordering::Acquire)
+    }
+
     pub(crate) fn state(&self, tag: &Tag) -> Arc<TagState> {
-        let mut interned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut interned = self.lock();
         if let Some(state) = interned.states.get(tag.stamp_key()).and_then(Weak::upgrade) {
             return state;
         }
@@ -129,7 +162,8 @@ impl Tags {
             interned.states.retain(|_, state| state.strong_count() > 0);
             interned.purge_at = interned.states.len() * 2;
         }
-        let state = Arc::new(TagState::new(Arc::clone(tag.stamp_key())));
+        let (key, newest) = (Arc::clone(tag.stamp_key()), Arc::clone(&self.newest));
+        let state = Arc::new(TagState::new(key, newest));
         interned.states.insert(Arc::clone(tag.stamp_key()), Arc::downgrade(&state));
         state
     }
@@ -138,7 +172,7 @@ impl Tags {
     pub(crate) fn raise(&self, tag: &Tag, stamp: i64) {
         let state = self.state(tag);
         state.raise(stamp);
-        let recent = &mut self.0.lock().unwrap_or_else(PoisonError::into_inner).recent;
+        let recent = &mut self.lock().recent;
         recent.push_back(state);
         if recent.len() > RECENT {
             recent.pop_front();
@@ -153,7 +187,7 @@ mod tests {
     const TRUST: Trust = Trust { now: 100_000, window: 3_000, skew: 50 };
 
     fn tag(stamp: Option<i64>, read_at: i64) -> Arc<TagState> {
-        let state = TagState::new("tag#t".into());
+        let state = TagState::new("tag#t".into(), Arc::default());
         state.learn(stamp, read_at);
         Arc::new(state)
     }
@@ -183,6 +217,50 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_is_beyond_doubt_if_it_is_young_and_began_after_all_stamps() {
+        let young = TRUST.now - TRUST.window + TRUST.skew;
+        let tags = Tags::default();
+        assert!(TRUST.is_beyond_doubt(&tags, young + 1));
+        assert!(!TRUST.is_beyond_doubt(&tags, young), "what was invalidated may not be known");
+        let (one, other) = (Tag::new("one").unwrap(), Tag::new("other").unwrap());
+        let (held, stamp) = (tags.state(&one), TRUST.now - 100);
+        tags.raise(&other, stamp);
+        assert!(!TRUST.is_beyond_doubt(&tags, stamp + TRUST.skew));
+        assert!(TRUST.is_beyond_doubt(&tags, stamp + TRUST.skew + 1));
+        // A tag that is not known yet has nothing older, and what is read counts as what is raised.
+        held.learn(Some(stamp - 10), TRUST.now);
+        assert!(TRUST.is_beyond_doubt(&tags, stamp + TRUST.skew + 1));
+        held.learn(Some(stamp + 10), TRUST.now);
+        assert!(!TRUST.is_beyond_doubt(&tags, stamp + 10 + TRUST.skew));
+    }
+
+    #[test]
+    fn what_is_beyond_doubt_is_valid_by_its_tags() {
+        let tags = Tags::default();
+        let states: Vec<_> =
+            ["a", "b", "c"].iter().map(|name| tags.state(&Tag::new(name).unwrap())).collect();
+        let (mut beyond_doubt, mut invalidated) = (0, 0);
+        for step in 0..300 {
+            let state = &states[step % states.len()];
+            let at = TRUST.now - 3_000 + 10 * step as i64;
+            if step % 2 == 0 {
+                state.raise(at)
+            } else {
+                state.learn(Some(at), at)
+            }
+            for started in (at - 200..at + 200).step_by(7) {
+                let verdict = TRUST.judge(&states, started);
+                if TRUST.is_beyond_doubt(&tags, started) {
+                    assert_eq!(verdict, Verdict::Valid, "{started} after {at}");
+                    beyond_doubt += 1;
+                }
+                invalidated += u32::from(matches!(verdict, Verdict::Invalidated { .. }));
+            }
+        }
+        assert!(beyond_doubt > 1_000 && invalidated > 1_000, "{beyond_doubt} {invalidated}");
+    }
+
+    #[test]
     fn tags_are_shared_while_held_and_forgotten_after() {
         let tags = Tags::default();
         let held = tags.state(&Tag::new("held").unwrap());
@@ -190,6 +268,6 @@ mod tests {
             drop(tags.state(&Tag::new(format!("{number}")).unwrap()));
         }
         assert!(Arc::ptr_eq(&held, &tags.state(&Tag::new("held").unwrap())));
-        assert!(tags.0.lock().unwrap().states.len() <= LEAST_PURGE);
+        assert!(tags.lock().states.len() <= LEAST_PURGE);
     }
 }

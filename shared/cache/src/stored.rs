@@ -59,7 +59,7 @@ pub enum Source {
 /// A value from the cache, which memory may share. Cloning is cheap.
 #[derive(Debug)]
 pub struct Cached<V> {
-    /// Holds a value: [`Cached::new`] sees to it.
+    /// Holds a value: whoever makes a [`Cached`] sees to it.
     stored: Arc<Stored<V>>,
     age: Duration,
     source: Source,
@@ -67,14 +67,19 @@ pub struct Cached<V> {
 }
 
 impl<V> Cached<V> {
+    /// What is [at hand](Kept::is_at_hand).
+    pub(crate) fn at_hand(kept: Kept<V>, now: i64) -> Self {
+        let age = age(kept.started, now);
+        Self { stored: kept.stored, age, source: Source::Memory, is_stale: false }
+    }
+
     /// `None` if the entry says that there is no value.
     pub(crate) fn new(stored: Arc<Stored<V>>, now: i64, source: Source) -> Option<Self> {
         if !matches!(stored.content, Content::Present(_)) {
             return None;
         }
-        let age = u64::try_from(now.saturating_sub(stored.started)).unwrap_or(0);
-        let is_stale = stored.is_stale(now, source);
-        Some(Self { stored, age: Duration::from_millis(age), source, is_stale })
+        let (age, is_stale) = (age(stored.started, now), stored.is_stale(now, source));
+        Some(Self { stored, age, source, is_stale })
     }
 
     /// How long ago its load began.
@@ -91,6 +96,10 @@ impl<V> Cached<V> {
     pub fn is_stale(&self) -> bool {
         self.is_stale
     }
+}
+
+fn age(started: i64, now: i64) -> Duration {
+    Duration::from_millis(u64::try_from(now.saturating_sub(started)).unwrap_or(0))
 }
 
 impl<V> Clone for Cached<V> {
@@ -135,6 +144,51 @@ impl<V> Stored<V> {
     /// What was just loaded is no stale value, even if it is not to be kept.
     pub(crate) fn is_stale(&self, now: i64, source: Source) -> bool {
         now >= self.fresh_until && source != Source::Loader
+    }
+}
+
+/// An entry in memory with what most hits need of it, so that they read no line of memory more
+/// than moka does.
+#[derive(Debug)]
+pub(crate) struct Kept<V> {
+    pub(crate) stored: Arc<Stored<V>>,
+    started: i64,
+    /// Until then it is a fresh value that is not to be refreshed.
+    at_hand_until: i64,
+    has_tags: bool,
+}
+
+impl<V> Kept<V> {
+    pub(crate) fn new(stored: Arc<Stored<V>>) -> Self {
+        let at_hand_until = match stored.content {
+            Content::Present(_) => {
+                stored.fresh_until.min(stored.refresh_at).min(stored.stale_until)
+            }
+            Content::Absent | Content::Removed => i64::MIN,
+        };
+        let has_tags = stored.tags.len() > 1;
+        Self { started: stored.started, at_hand_until, has_tags, stored }
+    }
+
+    pub(crate) fn started(&self) -> i64 {
+        self.started
+    }
+
+    /// Whether it has tags beside that of its namespace.
+    pub(crate) fn has_tags(&self) -> bool {
+        self.has_tags
+    }
+
+    /// Whether it can be served as it is, unless it was invalidated. Otherwise its [`Stored`] tells
+    /// what is to be done.
+    pub(crate) fn is_at_hand(&self, now: i64, skew: i64) -> bool {
+        now < self.at_hand_until && self.started <= now.saturating_add(skew)
+    }
+}
+
+impl<V> Clone for Kept<V> {
+    fn clone(&self) -> Self {
+        Self { stored: Arc::clone(&self.stored), ..*self }
     }
 }
 

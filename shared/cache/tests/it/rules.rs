@@ -231,6 +231,23 @@ async fn a_tag_invalidates_everywhere_within_the_window_and_at_once_when_consist
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_loaded_a_moment_ago_is_invalidated_too() {
+    let world = World::ideal();
+    let one = world.instance(0);
+    let numbers = namespace(&one, |n| n);
+    let (origin, moment) = (Origin::default(), SECOND / 10);
+    let tags = [Tag::new("user#1").unwrap()];
+    for expected in 1..4 {
+        assert_eq!(*origin.read(numbers.at("a").unwrap().tags(&tags)).await.unwrap(), expected);
+        sleep(moment).await;
+        let value = origin.read(numbers.at("a").unwrap().tags(&tags)).await.unwrap();
+        assert_eq!(seen(&value), (expected, Source::Memory, false));
+        one.cache.invalidate_tag(&tags[0]).await.unwrap();
+        sleep(moment).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_namespace_is_cleared_with_one_write_and_others_stay() {
     let world = World::ideal();
     let (one, other) = (world.instance(0), world.instance(0));
