@@ -131,9 +131,15 @@ impl<V: Send + Sync + 'static> Core<V> {
     /// Keeps an entry in memory unless a newer one is there.
     pub(crate) fn remember(&self, key: &str, stored: &Arc<Stored<V>>, overwrites_equal: bool) {
         let Some(memory) = &self.memory else { return };
+        let latest = self.now().saturating_add(self.shared.skew);
         memory.entry(key.into()).and_compute_with(|found| {
             let started = found.map_or(i64::MIN, |found| found.value().started());
-            if started < stored.started || (started == stored.started && overwrites_equal) {
+            // What is of a time to come is never served: the clock was set back since.
+            let is_in_the_way = started > latest && stored.started <= latest;
+            if is_in_the_way
+                || started < stored.started
+                || (started == stored.started && overwrites_equal)
+            {
                 Op::Put(Kept::new(Arc::clone(stored)))
             } else {
                 Op::Nop

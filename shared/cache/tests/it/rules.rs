@@ -131,6 +131,8 @@ async fn a_clock_that_jumps_while_the_process_is_frozen_ends_what_is_in_memory()
     one.ahead.store(0, Ordering::Relaxed);
     assert_eq!(*origin.read(numbers.at("a").unwrap()).await.unwrap(), 3);
     settle().await;
+    let value = origin.read(numbers.at("a").unwrap()).await.unwrap();
+    assert_eq!(seen(&value), (3, Source::Memory, false));
     // What was written with the wrong clock does not stay in the way.
     let elsewhere = namespace(&world.instance(0), |n| n);
     let value = origin.read(elsewhere.at("a").unwrap()).await.unwrap();
