@@ -98,8 +98,9 @@ pub(crate) struct Condition {
 pub(crate) struct Starts {
     pub(crate) wall: Samples,
     pub(crate) processor: Samples,
-    /// The first invocation.
+    /// The first invocation, and how long the function had a processor for it.
     pub(crate) first: Samples,
+    pub(crate) first_processor: Samples,
     /// The most memory that was resident at once, in bytes.
     pub(crate) peak_memory: Option<u64>,
 }
@@ -252,9 +253,13 @@ impl Bench {
             starts.processor.add(time);
         }
         if let Some(request) = request {
+            let used_by_the_start = process.processor_time();
             let (took, answer) = process.invoke(&request.event)?;
             request.check(&answer)?;
             starts.first.add(took);
+            if let Some((all, start)) = process.processor_time().zip(used_by_the_start) {
+                starts.first_processor.add(all.saturating_sub(start));
+            }
         }
         starts.peak_memory = starts.peak_memory.max(process.peak_memory());
         Ok(())

@@ -120,7 +120,7 @@ impl Process {
     }
 
     /// How long its threads have run.
-    fn processor_time(&self) -> Option<Duration> {
+    pub(crate) fn processor_time(&self) -> Option<Duration> {
         let mut sum = Duration::ZERO;
         for thread in fs::read_dir(self.proc("task")).ok()?.flatten() {
             let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;

@@ -83,15 +83,19 @@ impl Report<'_> {
     fn starts(&self, out: &mut fmt::Formatter<'_>, condition: usize) -> fmt::Result {
         writeln!(
             out,
-            "\n| {} | exec to first poll | of it on a processor | first invocation | peak memory, MB |\n\
-             |---|---|---|---|---|",
+            "\n| {} | exec to first poll | of it on a processor | first invocation | of it on a \
+             processor | peak memory, MB |\n|---|---|---|---|---|---|",
             self.conditions[condition].name
         )?;
         for subject in self.subjects {
-            let Starts { wall, processor, first, peak_memory } = &subject.starts[condition];
+            let Starts { wall, processor, first, first_processor, peak_memory } =
+                &subject.starts[condition];
             let (name, memory) =
                 (self.name(subject), peak_memory.map_or("–".to_owned(), megabytes));
-            writeln!(out, "| {name} | {wall} | {processor} | {first} | {memory} |")?;
+            writeln!(
+                out,
+                "| {name} | {wall} | {processor} | {first} | {first_processor} | {memory} |"
+            )?;
         }
         Ok(())
     }

@@ -7,8 +7,8 @@ use minigate_testkit::lambda::{authorizer_event, rest_event};
 use serde_json::{Value, json};
 
 /// So many that none of them comes to five sessions, of which the oldest gives way, by the first
-/// invocations of one set of binaries.
-const RETURNING_USERS: u64 = 60;
+/// invocations of ten sets of binaries.
+const RETURNING_USERS: u64 = 400;
 
 /// A request, and how it must be answered.
 pub(crate) struct Request {
