@@ -6,9 +6,9 @@
 //! | `policies` | what administrators have changed of the limits | memory | 10 s | 59 min |
 //! | `jwks` | the public keys, as they are published | memory, of a cache of its own | 15 s | 59 min |
 //!
-//! Accounts and policies are not in the second level, the table `Volatile`, which has their invalidations only: each is
-//! loaded by one call, which costs what reading a copy would, and what is known of a user stays in one
-//! table.
+//! Accounts and policies are not in the second level, the table `Volatile`, which has their
+//! invalidations only: each is loaded by one call, which costs what reading a copy would, and what is
+//! known of a user stays in one table.
 //!
 //! Of the policies, invalidations are not even read: every instance reads the item itself every ten
 //! seconds, so that asking first would tell it nothing sooner. [`crate::limits`] keeps the last good

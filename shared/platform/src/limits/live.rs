@@ -1,8 +1,8 @@
 //! The policies of the moment, and how they follow what administrators change.
 //!
-//! What was changed is in the namespace `policies` of the cache, which reads it for the first request
-//! that is limited, and again every ten seconds, beside a request. A function without limits does
-//! not read it. What cannot be read or makes no good policy leaves the last good ones in force; a
+//! What was changed is in the namespace `policies` of the cache. It is read in the start of a function
+//! that needs the store, of others for the first request that is limited, and again every ten seconds,
+//! beside a request. What cannot be read or makes no good policy leaves the last good ones in force; a
 //! metric and an alarm tell.
 
 use std::{
@@ -20,7 +20,8 @@ use tokio::{sync::OnceCell, time::timeout};
 use super::policies::{Changes, PolicySet, merged};
 use crate::{Background, Metric, Metrics};
 
-/// How long the first request waits for the policies. Then it goes by those of the deployment.
+/// How long the start or the first request waits for the policies. Then it goes by those of the
+/// deployment.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 /// The only key of the namespace: there is one item for the deployment.
