@@ -64,6 +64,7 @@ cargo xtask bench functions [OPTIONS]
 Options:
   --rounds N        starts of each binary, with a whole core and with a tenth of one [default: 20]
   --binaries DIR    measure the functions in DIR instead of building them; several times: compare
+  --authorities PEM over TLS, the functions trust these certificate authorities besides the stub's
 ";
 
 /// A function's binary, and what was measured of it.
@@ -124,12 +125,17 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), String> {
-    let Some((rounds, folders)) = arguments().map_err(|error| format!("{error}\n\n{USAGE}"))?
+    let Some(Arguments { rounds, folders, authorities }) =
+        arguments().map_err(|error| format!("{error}\n\n{USAGE}"))?
     else {
         print!("{USAGE}");
         return Ok(());
     };
     let mut subjects = subjects(&folders)?;
+    let authorities = authorities.map(|path| {
+        fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
+    });
+    let authorities = authorities.transpose()?.unwrap_or_default();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     let aws =
         runtime.block_on(start_aws(&Options::default())).map_err(|error| error.to_string())?;
@@ -137,7 +143,7 @@ fn run() -> Result<(), String> {
     let nothing = bench.nothing()?;
     bench.open_session(&subjects)?;
 
-    let tls = runtime.block_on(TlsFront::start(aws.address()))?;
+    let tls = runtime.block_on(TlsFront::start(aws.address(), &authorities))?;
     let (conditions, no_share) = conditions(&bench, &tls);
     for subject in &mut subjects {
         subject.starts = vec![Starts::default(); conditions.len()];
@@ -305,13 +311,20 @@ impl Drop for Bench {
     }
 }
 
-fn arguments() -> Result<Option<(usize, Vec<PathBuf>)>, lexopt::Error> {
-    let (mut rounds, mut folders) = (20, Vec::new());
+struct Arguments {
+    rounds: usize,
+    folders: Vec<PathBuf>,
+    authorities: Option<PathBuf>,
+}
+
+fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
+    let (mut rounds, mut folders, mut authorities) = (20, Vec::new(), None);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
             Arg::Long("rounds") => rounds = parser.value()?.parse()?,
             Arg::Long("binaries") => folders.push(parser.value()?.into()),
+            Arg::Long("authorities") => authorities = Some(parser.value()?.into()),
             // What cargo tells every benchmark.
             Arg::Long("bench") => {}
             Arg::Short('h') | Arg::Long("help") => return Ok(None),
@@ -321,7 +334,7 @@ fn arguments() -> Result<Option<(usize, Vec<PathBuf>)>, lexopt::Error> {
     if folders.is_empty() || rounds == 0 {
         return Err("there must be a folder of binaries and a round".into());
     }
-    Ok(Some((rounds, folders)))
+    Ok(Some(Arguments { rounds, folders, authorities }))
 }
 
 /// The functions of this workspace that have a binary in these folders.

@@ -32,8 +32,10 @@ pub(crate) struct TlsFront {
 }
 
 impl TlsFront {
-    pub(crate) async fn start(upstream: SocketAddr) -> Result<Self, String> {
+    /// Before this address. The functions trust the `others`, in PEM, besides.
+    pub(crate) async fn start(upstream: SocketAddr, others: &str) -> Result<Self, String> {
         let (root_pem, config) = certified().map_err(|error| error.to_string())?;
+        let root_pem = root_pem + others;
         let root = std::env::temp_dir().join(format!("minigate-bench-{}.pem", std::process::id()));
         fs::write(&root, root_pem).map_err(|error| format!("{}: {error}", root.display()))?;
         Self::listen(upstream, root, config).await.map_err(|error| error.to_string())
