@@ -1,5 +1,9 @@
 //! Sessions are opened rarely, and a robot is told so.
 
+use std::time::Duration;
+
+use minigate_embedded_aws::protocol::Service;
+use minigate_testkit::faults::Fault;
 use minigate_tests::{Answer, Cloud, Deployment, random_user};
 use serde_json::json;
 
@@ -60,6 +64,20 @@ async fn a_denied_login_writes_nothing_and_a_remembered_denial_reads_nothing() {
         assert!(calls.keys().all(|call| call.operation == "Query"), "{time}: {calls:?}");
         assert!(calls.values().sum::<usize>() <= calls_at_most, "{time}: {calls:?}");
     }
+}
+
+/// One round trip for both: the limits do not answer, and the account was asked for all the same.
+#[tokio::test]
+async fn the_account_is_read_while_the_limits_are_asked() {
+    let Some(cloud) = Cloud::start().await else { return };
+    // Long enough for the read to arrive on a busy machine.
+    let api = cloud.serve(&[("MINIGATE_LIMITER_MILLISECONDS", "1000")]).await;
+    let never = Fault::DelayRequest(Duration::from_secs(60));
+    let _silent = cloud.proxy().inject(Cloud::limiter(), never);
+    cloud.reset_counts();
+    open(&api, random_user()).await.assert_problem(503, "store_unavailable", &[]);
+    assert_eq!(cloud.count("Query"), 1, "{:?}", cloud.calls());
+    assert_eq!(cloud.count(Service::DynamoDb), 1, "{:?}", cloud.calls());
 }
 
 #[tokio::test]
