@@ -298,7 +298,8 @@ def put_bot(stack, token):
 
 
 def widen_limits(stack, token):
-    """Before any other function has started: an instance reads the limits with its first request."""
+    """An instance reads the limits in its start, and then every ten seconds. Of the functions that
+    are limited, Sessions has been asked before: it gets instances that begin with these limits."""
     base, admin = base_url(stack), f"tma {init_data(token, ADMIN)}"
     for policy in ("api", "admin", "login", "login-address", "refresh"):
         path = f"/v1/system/limits/{policy}"
@@ -308,6 +309,7 @@ def widen_limits(stack, token):
     status, document = call(base, "GET", "/v1/system/audit", admin)
     if status != 200 or len(document["entries"]) < 5:
         sys.exit(f"the changes are not recorded: {status} {document}")
+    renew(stack, "Sessions")
 
 
 def create_bot(_, name, token):

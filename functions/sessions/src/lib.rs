@@ -74,10 +74,11 @@ async fn open_session(
         .transpose()
         .map_err(|error| Problem::new(Code::UnknownBot).field("bot_id", error.to_string()))?;
     let telegram = verify_init_data(&platform, &headers, body.init_data.as_deref(), only).await?;
+    // First: a session without tokens for it is of no use, and must not cost a call.
+    let keys = platform.signing.keys().await?;
     let of_user = Charge::user(Rule::Login, telegram.id, Tier::default());
     let charges = [of_user, Charge::address(Rule::LoginAddress, address)];
     let account = limits.admit_beside(&charges, platform.store.account(telegram.id)).await??;
-    let keys = platform.signing.keys().await?;
 
     let now = platform.now();
     let origin = match body.device {
