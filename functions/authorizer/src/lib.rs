@@ -20,12 +20,17 @@
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header::AUTHORIZATION};
 use minigate_platform::{
-    Code, Platform, Problem,
+    Code, Function, Needs, Platform, Problem,
     auth::User,
     events::{Answer, Events, Subject},
 };
 use serde_json::{Value, json};
 use thiserror::Error;
+
+/// The function, as its `main` runs it.
+pub fn function() -> Function {
+    Function::events("authorizer", Authorizer, Needs::BOTS.and(Needs::SIGNING_KEY))
+}
 
 /// The function.
 pub struct Authorizer;

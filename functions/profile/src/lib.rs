@@ -16,7 +16,7 @@ use axum::{
 };
 use minigate_domain::{InvalidField, Notifications, Profile, ProfileChange};
 use minigate_platform::{
-    Code, Platform, Problem, ProblemDocument, Router,
+    Code, Function, Needs, Platform, Problem, ProblemDocument, Router,
     auth::{LiveAccount, LiveUser},
     extract::{IfMatch, Json},
 };
@@ -24,6 +24,11 @@ use minigate_store::ChangeProfile;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
+
+/// The function, as its `main` runs it and `cargo dev` serves it.
+pub fn function() -> Function {
+    Function::routes("profile", router, Needs::ALL)
+}
 
 /// The routes of this function.
 pub fn router() -> Router {

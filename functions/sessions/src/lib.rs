@@ -26,7 +26,7 @@ use minigate_domain::{
     BotId, Origin, Profile, RefreshRefusal, Rotation, Session, SessionId, Tier, Timestamp, UserId,
 };
 use minigate_platform::{
-    Code, Metric, Platform, Problem, ProblemDocument, Router,
+    Code, Function, Metric, Needs, Platform, Problem, ProblemDocument, Router,
     auth::{TelegramUser, User, tell_of_ended_sessions, verify_init_data, verify_refresh_token},
     extract::{ClientAddress, ClientOrigin, IdempotencyKey, Json, OptionalJson, Path},
     limits::{Charge, RateLimits, Rule},
@@ -36,6 +36,11 @@ use minigate_store::{AlreadyUsed, OneTimeUse, OpenSession, OpenedSession, Revoca
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
+
+/// The function, as its `main` runs it and `cargo dev` serves it.
+pub fn function() -> Function {
+    Function::routes("sessions", router, Needs::ALL)
+}
 
 /// The routes of this function.
 pub fn router() -> Router {

@@ -26,8 +26,13 @@ mod keys;
 mod limits;
 mod users;
 
-use minigate_platform::Router;
+use minigate_platform::{Function, Needs, Router};
 use utoipa_axum::routes;
+
+/// The function, as its `main` runs it and `cargo dev` serves it.
+pub fn function() -> Function {
+    Function::routes("system", router, Needs::ALL)
+}
 
 /// The routes of this function.
 pub fn router() -> Router {

@@ -12,7 +12,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use minigate_domain::BotId;
 use minigate_init_data::{self as init_data, Environment, InitData, Key, Verifier};
 use minigate_platform::{
-    Code, Platform, Problem, Router,
+    Code, Function, Needs, Platform, Problem, Router,
     extract::{ApiKeyId, Json},
     limits::{Charge, RateLimits, Rule},
 };
@@ -24,6 +24,11 @@ use utoipa_axum::routes;
 const MAX_ITEMS: u32 = Rule::Verify.defaults().weight;
 /// A hundred times the longest init data, escaped as JSON, and some room.
 const BODY_LIMIT: usize = 1024 * 1024;
+
+/// The function, as its `main` runs it and `cargo dev` serves it.
+pub fn function() -> Function {
+    Function::routes("verify", router, Needs::BOTS.and(Needs::STORE))
+}
 
 /// The routes of this function.
 pub fn router() -> Router {

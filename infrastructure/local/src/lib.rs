@@ -8,6 +8,7 @@
 mod api;
 mod dev_server;
 pub mod development;
+pub mod functions;
 pub mod routes;
 
 pub use api::{Api, ApiError};

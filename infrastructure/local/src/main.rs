@@ -64,6 +64,11 @@ fn main() -> ExitCode {
             print(&routes::openapi_json());
             Ok(())
         }
+        // For `cargo xtask generate`.
+        "describe" => {
+            print(&routes::description());
+            Ok(())
+        }
         other => Err(format!("there is no command `{other}`; see --help")),
     };
     outcome.map_or_else(

@@ -3,7 +3,7 @@
 //! The function `authorizer` has no routes: API Gateway asks it, and nobody else does. Its binary runs
 //! in tests and under `cargo lambda watch`.
 
-use minigate_platform::Router;
+use minigate_platform::{Function, Router};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -12,32 +12,37 @@ use utoipa::{
     },
 };
 
+use crate::functions;
+
 /// All routes of the API.
 pub fn all() -> Router {
-    Router::with_openapi(Reference::openapi())
-        .merge(sessions::router())
-        .merge(profile::router())
-        .merge(verify::router())
-        .merge(keys::router())
-        .merge(system::router())
-        .merge(health::router())
+    let routers = functions::all().into_iter().filter_map(|function| function.router());
+    routers.fold(Router::with_openapi(Reference::openapi()), Router::merge)
 }
 
 /// Method and path of every route, in the order of the API reference.
 pub fn list() -> Vec<(String, String)> {
-    let reference = reference();
-    let methods = |item: &openapi::PathItem| {
-        let by_name = [
-            ("GET", item.get.is_some()),
-            ("POST", item.post.is_some()),
-            ("PATCH", item.patch.is_some()),
-            ("PUT", item.put.is_some()),
-            ("DELETE", item.delete.is_some()),
-        ];
-        by_name.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name.to_owned())
-    };
-    let routes = reference.paths.paths.iter();
-    routes.flat_map(|(path, item)| methods(item).map(|method| (method, path.clone()))).collect()
+    let paths = reference().paths.paths.into_iter();
+    let routes = paths.flat_map(|(path, item)| {
+        let operations = operations(&item).into_iter();
+        operations.map(|(method, _)| (method.to_owned(), path.clone())).collect::<Vec<_>>()
+    });
+    routes.collect()
+}
+
+/// The operations of a path, with their methods.
+fn operations(item: &openapi::PathItem) -> Vec<(&'static str, openapi::path::Operation)> {
+    let by_method = [
+        ("GET", &item.get),
+        ("POST", &item.post),
+        ("PATCH", &item.patch),
+        ("PUT", &item.put),
+        ("DELETE", &item.delete),
+    ];
+    let there = by_method.into_iter().filter_map(|(method, operation)| {
+        operation.as_ref().map(|operation| (method, operation.clone()))
+    });
+    there.collect()
 }
 
 /// The API reference (OpenAPI 3.1) as it is committed in `docs/openapi.json`.
@@ -63,6 +68,29 @@ fn reference() -> openapi::OpenApi {
         }
     }
     reference
+}
+
+/// Every function with its needs and its routes, as JSON: what `cargo xtask generate` reads.
+pub fn description() -> String {
+    let functions: Vec<_> = functions::all().iter().map(describe).collect();
+    format!("{:#}\n", serde_json::json!({ "functions": functions }))
+}
+
+fn describe(function: &Function) -> serde_json::Value {
+    let reference = function.router().map(Router::into_openapi);
+    let paths = reference.into_iter().flat_map(|reference| reference.paths.paths);
+    let routes: Vec<_> = paths
+        .flat_map(|(path, item)| {
+            operations(&item).into_iter().map(move |(method, operation)| {
+                let schemes = serde_json::to_value(&operation.security).unwrap_or_default();
+                let needs_api_key = schemes.to_string().contains("\"apiKey\"");
+                serde_json::json!({ "method": method, "path": path, "needs_api_key": needs_api_key })
+            })
+        })
+        .collect();
+    let kind = if function.router().is_some() { "routes" } else { "events" };
+    let needs = function.needs().names();
+    serde_json::json!({ "name": function.name(), "kind": kind, "needs": needs, "routes": routes })
 }
 
 #[derive(OpenApi)]

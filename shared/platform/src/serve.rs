@@ -33,7 +33,7 @@ const STOP_LIMIT: Duration = Duration::from_millis(400);
 /// needs and serves requests from Lambda until it is told to stop.
 ///
 /// Exits with a failure, after one message that names every fault, if the environment is wrong.
-pub fn run(router: Router, needs: Needs) -> ExitCode {
+pub(crate) fn run(router: Router, needs: Needs) -> ExitCode {
     start(needs, async |platform: Platform, tell: TellExtension| {
         let routes = layers::around(router, &platform);
         let settle = Settle::unless(&tell, &platform);
@@ -46,7 +46,7 @@ pub fn run(router: Router, needs: Needs) -> ExitCode {
 }
 
 /// The `main` of a function whose events are no HTTP requests. Otherwise it is [`run`].
-pub fn run_events(events: impl Events, needs: Needs) -> ExitCode {
+pub(crate) fn run_events(events: impl Events, needs: Needs) -> ExitCode {
     start(needs, async |platform: Platform, tell: TellExtension| {
         let events = Arc::new(events);
         let settle = Settle::unless(&tell, &platform);
