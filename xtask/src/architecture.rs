@@ -24,7 +24,7 @@ struct Dependency {
 }
 
 /// Where a package stands. Arrows point down:
-/// `functions -> platform -> {store, limiter, cache, init-data} -> domain`.
+/// `functions -> platform -> {store, limiter, cache, init-data}`, and `{functions, platform, store} -> domain`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
     Function,
