@@ -24,7 +24,8 @@ struct Dependency {
 }
 
 /// Where a package stands. Arrows point down:
-/// `functions -> platform -> {store, limiter, cache, init-data} -> domain`.
+/// `functions -> platform -> {store, limiter, cache, init-data}`, and from functions, platform and store
+/// to domain.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
     Function,

@@ -2,13 +2,14 @@
 #![expect(clippy::print_stderr, reason = "this is a command-line program")]
 
 use std::{
-    io::Write,
+    io::{IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
 };
 
 use lexopt::{Arg, ValueExt};
+use minigate_domain::UserId;
 use minigate_local::{DevServer, Options, development, routes};
 use minigate_platform::{SystemClock, aws, environment};
 use tracing_subscriber::filter::LevelFilter;
@@ -94,13 +95,18 @@ fn read_arguments() -> Result<Option<Arguments>, lexopt::Error> {
                 arguments.options.data_dir = Some(PathBuf::from(parser.value()?));
             }
             Arg::Long("aws-port") => arguments.options.aws_port = parser.value()?.parse()?,
-            Arg::Long("user") => arguments.user_id = parser.value()?.parse()?,
+            Arg::Long("user") => arguments.user_id = user_id(&parser.value()?.string()?)?,
             Arg::Short('h') | Arg::Long("help") => return Ok(None),
             Arg::Value(command) => arguments.command = command.string()?,
             other => return Err(other.unexpected()),
         }
     }
     Ok(Some(arguments))
+}
+
+fn user_id(text: &str) -> Result<u64, String> {
+    let id: Result<UserId, _> = text.parse();
+    id.map(UserId::get).map_err(|error| format!("--user {text}: {error}"))
 }
 
 fn serve(arguments: Arguments) -> Result<(), String> {
@@ -177,6 +183,8 @@ fn start_logs() {
     use tracing_subscriber::{layer::SubscriberExt, util::SubscriberInitExt};
 
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    // On a terminal, NO_COLOR decides.
+    let lines = if std::io::stderr().is_terminal() { lines } else { lines.with_ansi(false) };
     // The embedded DynamoDB warns of every failed condition, which is how this project works.
     let ours =
         minigate_platform::our_logs(LevelFilter::INFO).with_target("dynoxide", LevelFilter::OFF);

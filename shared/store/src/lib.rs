@@ -1,7 +1,7 @@
 //! The items of minigate in DynamoDB: typed keys, and one file per entity.
 //!
 //! Only this crate builds DynamoDB requests for the product's data. Every write is one atomic call
-//! with a condition, so a call that fails half way leaves nothing behind; and every write that may
+//! with a condition (but for the counts of the cache, which are added up), so a call that fails half way leaves nothing behind; and every write that may
 //! be repeated recognises its own earlier attempt, so the SDK may retry it after a lost answer.
 //! [`Store::revoke_session`] and [`Store::revoke_all_sessions`] cannot, and switch the retry off.
 

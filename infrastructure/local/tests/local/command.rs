@@ -1,5 +1,5 @@
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     process::{Child, Command, Output, Stdio},
 };
 
@@ -25,7 +25,7 @@ impl Dev {
             .args(arguments)
             .env("PORT", "0")
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut lines = Vec::new();
@@ -123,8 +123,28 @@ fn wrong_arguments_are_refused_with_the_usage() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(text(&output.stderr).contains("cargo dev [OPTIONS]"), "{arguments:?}");
     }
+    for user in ["0", "-1", "007", "4503599627370496", "ada"] {
+        let output = run(&["init-data", "--user", user], &[]);
+        assert_eq!(output.status.code(), Some(2), "{user}");
+        assert!(output.stdout.is_empty(), "{user}");
+        let message = text(&output.stderr);
+        let expected = format!("--user {user}: not a user id: an integer from 1 to 2^52 - 1");
+        assert!(message.contains(&expected), "{message}");
+    }
     assert_eq!(run(&["nonsense"], &[]).status.code(), Some(1));
     assert_eq!(run(&[], &[("PORT", "http")]).status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn logs_have_colours_on_a_terminal_only() {
+    let mut dev = Dev::start(&[]);
+    dev.open_session().await;
+    let mut stderr = dev.process.stderr.take().unwrap();
+    dev.stop();
+    let mut logs = String::new();
+    stderr.read_to_string(&mut logs).unwrap();
+    assert!(logs.contains("/v1/sessions"), "{logs:?}");
+    assert!(!logs.contains('\x1b'), "{logs:?}");
 }
 
 #[test]

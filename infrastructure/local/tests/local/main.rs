@@ -6,4 +6,5 @@ mod cache;
 mod command;
 mod functions;
 mod limits;
+mod readme;
 mod reference;

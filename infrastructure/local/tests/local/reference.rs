@@ -26,26 +26,64 @@ fn functions() -> [(&'static str, Router); 6] {
 /// Functions whose events are no HTTP requests: `cargo dev` has nothing to serve of them.
 const WITHOUT_ROUTES: [&str; 1] = ["authorizer"];
 
+/// What is to be done about functions in `functions/` that the lists above lack, or the other way
+/// round.
+fn unlisted(folders: &[String]) -> Vec<String> {
+    let here = file!();
+    let known: Vec<&str> =
+        functions().into_iter().map(|(name, _)| name).chain(WITHOUT_ROUTES).collect();
+    let new = folders.iter().filter(|folder| !known.contains(&folder.as_str())).map(|name| {
+        let krate = name.replace('-', "_");
+        format!(
+            "functions/{name} is not known to {here}: if it has routes, add `(\"{name}\", \
+             {krate}::router())` to functions(); if it has none, add \"{name}\" to WITHOUT_ROUTES"
+        )
+    });
+    let gone = known.iter().filter(|name| !folders.iter().any(|folder| folder == *name));
+    let gone = gone.map(|name| format!("functions/{name} is gone: remove it from {here}"));
+    new.chain(gone).collect()
+}
+
 #[test]
-fn cargo_dev_serves_every_function_that_has_routes() {
+fn every_function_is_known_here() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../functions");
-    let mut folders: Vec<_> = std::fs::read_dir(folder)
+    let folders: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with('.'))
         .collect();
-    let mut known: Vec<String> = WITHOUT_ROUTES.map(str::to_owned).into();
+    let to_do = unlisted(&folders);
+    assert!(to_do.is_empty(), "{}", to_do.join("\n"));
+}
+
+#[test]
+fn a_function_that_is_not_known_here_gets_instructions() {
+    let mut folders: Vec<String> = functions().map(|(name, _)| name.to_owned()).into();
+    folders.push("bot-updates".to_owned());
+    let to_do = unlisted(&folders);
+    let [added, gone] = to_do.as_slice() else { panic!("{to_do:?}") };
+    assert!(
+        added.contains("add `(\"bot-updates\", bot_updates::router())` to functions()"),
+        "{added}"
+    );
+    assert!(gone.starts_with("functions/authorizer is gone"), "{gone}");
+}
+
+#[test]
+fn cargo_dev_serves_every_function_that_has_routes() {
     let served = routes::all().into_openapi().paths.paths;
     for (function, router) in functions() {
         let paths = router.into_openapi().paths.paths;
-        assert!(!paths.is_empty(), "{function} has no routes");
+        assert!(!paths.is_empty(), "{function} has no routes: move it to WITHOUT_ROUTES");
         for path in paths.keys() {
-            assert!(served.contains_key(path), "{function}: {path} is not served");
+            assert!(
+                served.contains_key(path),
+                "`cargo dev` does not serve {path}: add `.merge({}::router())` to \
+                 infrastructure/local/src/routes.rs",
+                function.replace('-', "_"),
+            );
         }
-        known.push(function.to_owned());
     }
-    folders.sort_unstable();
-    known.sort_unstable();
-    assert_eq!(folders, known, "a function is neither served nor known to have no routes");
 }
 
 #[test]

@@ -18,6 +18,7 @@
 //! as the instance alone keeps the policy, or is answered 503. It is never a 500.
 
 mod charge;
+mod counts;
 mod headers;
 mod live;
 mod policies;
@@ -28,7 +29,7 @@ use std::{
     convert::Infallible,
     future::{Future, poll_fn},
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::Poll,
     time::{Duration, UNIX_EPOCH},
 };
@@ -36,10 +37,9 @@ use std::{
 use axum::{extract::FromRequestParts, http::request::Parts};
 use futures_util::future::{BoxFuture, Either, select};
 use minigate_cache::Namespace;
-use minigate_domain::{Clock, Entropy, PolicyOverrides, Tier, Timestamp};
+use minigate_domain::{Clock, Entropy, PolicyOverrides, Tier};
 use minigate_limiter::{
-    Decision, DynamoTable, Limiter, Metrics as Counts, OnStoreFailure, PolicyError, Reason, State,
-    TableError,
+    Decision, DynamoTable, Limiter, OnStoreFailure, PolicyError, Reason, State, TableError,
 };
 use minigate_store::Store;
 use serde_json::json;
@@ -50,12 +50,9 @@ pub use self::{
     policies::{Changes, InvalidPolicy, PolicySet, merged},
     rules::{Defaults, Per, Rule, Settings},
 };
+use self::{counts::Reported, live::LivePolicies, tab::Checked};
 pub(crate) use self::{headers::add as add_headers, tab::Tab};
-use self::{live::LivePolicies, tab::Checked};
-use crate::{Background, Code, Config, Metric, Metrics, Platform, Problem, secrets::Surroundings};
-
-/// How often counts are written out at most, as one line.
-const REPORT_AFTER: Duration = Duration::from_secs(10);
+use crate::{Background, Code, Config, Metrics, Platform, Problem, secrets::Surroundings};
 
 /// The limits of a process. Clones share them.
 #[derive(Clone)]
@@ -67,12 +64,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     background: Background,
-    reported: Mutex<Reported>,
-}
-
-struct Reported {
-    counts: Counts,
-    at: Timestamp,
+    reported: Reported,
 }
 
 /// The limiter's table did not answer, and the policy is closed then.
@@ -106,7 +98,7 @@ impl Limits {
         let changes = config.limits.clone();
         let live =
             LivePolicies::new(changes, store, overrides, background.clone(), metrics.clone());
-        let reported = Mutex::new(Reported { counts: limiter.metrics(), at: clock.now() });
+        let reported = Reported::new(limiter.metrics(), clock.now());
         Self(Arc::new(Inner { limiter, live, clock, metrics, background, reported }))
     }
 
@@ -158,23 +150,13 @@ impl Limits {
     pub(crate) fn after_request(&self) {
         let limits = self.clone();
         self.0.background.start(async move { limits.0.limiter.release_idle().await });
-        let is_due = {
-            let reported = self.0.reported.lock().unwrap_or_else(PoisonError::into_inner);
-            self.0.clock.now().since(reported.at) >= REPORT_AFTER
-        };
-        if is_due {
+        if self.0.reported.is_due(self.0.clock.now()) {
             self.report();
         }
     }
 
     fn report(&self) {
-        let counts = self.0.limiter.metrics();
-        let before = {
-            let mut reported = self.0.reported.lock().unwrap_or_else(PoisonError::into_inner);
-            reported.at = self.0.clock.now();
-            std::mem::replace(&mut reported.counts, counts)
-        };
-        self.0.metrics.add(&differences(before, counts));
+        self.0.metrics.add(&self.0.reported.news(|| self.0.limiter.metrics()));
     }
 
     async fn check(&self, charges: &[Charge]) -> Checked {
@@ -221,20 +203,6 @@ fn refusal(decision: &Decision) -> Option<Problem> {
 
 fn unavailable(error: TableError) -> Problem {
     Problem::new(Code::StoreUnavailable).retry_after(Duration::from_secs(1)).caused_by(error)
-}
-
-/// What was counted between two moments.
-fn differences(before: Counts, now: Counts) -> [(Metric, u64); 8] {
-    [
-        (Metric::LimitAdmitted, now.admitted - before.admitted),
-        (Metric::LimitDenied, now.denied - before.denied),
-        (Metric::LimitShadowDenied, now.shadow_denied - before.shadow_denied),
-        (Metric::LimitWithoutStore, now.without_store - before.without_store),
-        (Metric::LimitStoreErrors, now.store_errors - before.store_errors),
-        (Metric::LimitCalls, now.calls - before.calls),
-        (Metric::LimitUnitsTaken, now.taken_units - before.taken_units),
-        (Metric::LimitUnitsWasted, now.wasted_units - before.wasted_units),
-    ]
 }
 
 /// For a handler that charges its request by itself.
