@@ -2,6 +2,8 @@
 
 Usage: stack.py COMMAND STACK [ARGUMENT]..., with AWS_ENDPOINT_URL naming the emulator.
 
+  bootstrap STACK                    make the stack that an account needs once
+  releases STACK                     keep releases in a bucket, and get them back by their digests
   complete-api STACK                 give the REST API what the emulator leaves out of its body
   put-bot STACK TOKEN                put the bot's secret
   widen-limits STACK TOKEN           as an administrator, limits that tests from one address do not reach
@@ -24,9 +26,11 @@ import datetime
 import hashlib
 import hmac
 import json
+import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -40,6 +44,7 @@ import botocore.config
 CONFIG = botocore.config.Config(
     connect_timeout=5, read_timeout=30, retries={"max_attempts": 2}
 )
+INFRASTRUCTURE = pathlib.Path(__file__).parent.parent
 ADMIN = 42
 ANY = "x-amazon-apigateway-any-method"
 
@@ -92,7 +97,28 @@ def complete_api(stack):
     for response_type, response in body["x-amazon-apigateway-gateway-responses"].items():
         put_gateway_response(gateway, api, response_type, response)
     gateway.create_deployment(stageName="live", **api)
+    complete_method_settings(gateway, api)
     print(base_url(stack))
+
+
+def complete_method_settings(gateway, api):
+    """AWS wants a method's path with ~1 for each slash after the first, and so has the template it.
+    The emulator reads it that way where a stage is changed, and literally in a template."""
+    stage = {"stageName": "live", **api}
+    paths = {"throttlingRateLimit": "rateLimit", "throttlingBurstLimit": "burstLimit"}
+    changes = [
+        {
+            "op": "replace",
+            "path": f"/{method.lstrip('/')}/throttling/{path}",
+            "value": str(settings[field]),
+        }
+        for method, settings in gateway.get_stage(**stage)["methodSettings"].items()
+        for field, path in paths.items()
+        if "~1" in method
+    ]
+    if not changes:
+        sys.exit("the template throttles no method by itself")
+    gateway.update_stage(patchOperations=changes, **stage)
 
 
 def integrate_any(gateway, api, resource_id, stack, operation):
@@ -440,6 +466,51 @@ def alarm(stack):
 # ---- Deployments -------------------------------------------------------------------------------
 
 
+def bootstrap(_):
+    formation, name = client("cloudformation"), "minigate-account"
+    template = (INFRASTRUCTURE / "account.yaml").read_text(encoding="utf-8")
+    formation.create_stack(
+        StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_IAM"]
+    )
+    waiting = {"Delay": 1, "MaxAttempts": 60}
+    formation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig=waiting)
+    role = client("apigateway").get_account().get("cloudwatchRoleArn")
+    if role != outputs(name)["GatewayLogRoleArn"]:
+        sys.exit(f"API Gateway writes logs with {role}, which is not the role of the stack")
+    print("API Gateway has its role for logs")
+
+
+def releases(stack):
+    bucket = f"{stack}-releases"
+    location = {"LocationConstraint": client("s3").meta.region_name}
+    client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=location)
+
+    def run(command, *arguments):
+        """The digest that it prints; None if it refuses."""
+        program = [sys.executable, INFRASTRUCTURE / "release.py", command, bucket, stack]
+        done = subprocess.run([*program, *arguments], capture_output=True, text=True, timeout=60)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    with tempfile.TemporaryDirectory() as directory:
+        built, fetched = (pathlib.Path(directory) / name for name in ("built", "fetched"))
+        found = [run("current", fetched)]
+        digests = []
+        for content in (b"first", b"second"):
+            built.write_bytes(content)
+            digests.append(run("keep", built))
+        found += [run("current", fetched), fetched.read_bytes()]
+        found += [run("fetch", fetched, digests[0]), fetched.read_bytes()]
+        # What is not what was kept is not deployed.
+        client("s3").put_object(
+            Bucket=bucket, Key=f"{stack}/releases/{digests[1]}.tar.gz", Body=b"other"
+        )
+        found += [run("current", fetched), fetched.read_bytes()]
+    wanted = [None, digests[1], b"second", digests[0], b"first", None, b"first"]
+    if found != wanted or digests[0] != hashlib.sha256(b"first").hexdigest():
+        sys.exit(f"{found} instead of {wanted}")
+    print("two releases kept, fetched by their digests, and a changed one refused")
+
+
 def upgrade(stack, token, *command):
     with Traffic(stack, token) as traffic:
         traffic.wait_for(5)
@@ -449,6 +520,8 @@ def upgrade(stack, token, *command):
 
 
 def throttled(stack, token):
+    # The deployment before has put the template's settings in place again.
+    complete_method_settings(client("apigateway"), {"restApiId": physical_id(stack, "Api")})
     base = base_url(stack)
 
     def log_in(user_id):
@@ -529,6 +602,8 @@ COMMANDS = {
     "environment": environment,
     "same-keys": same_keys,
     "alarm": alarm,
+    "bootstrap": bootstrap,
+    "releases": releases,
     "upgrade": upgrade,
     "throttled": throttled,
 }

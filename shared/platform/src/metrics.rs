@@ -173,7 +173,8 @@ fn definitions(counts: &[(Metric, u64)]) -> Vec<Value> {
     sets.dedup();
     let definition = |dimensions: &[&str]| {
         let of_the_set = counts.iter().filter(|(metric, _)| metric.dimensions() == dimensions);
-        let metrics = of_the_set.map(|(metric, _)| json!({ "Name": metric.name(), "Unit": "Count" }));
+        let metrics =
+            of_the_set.map(|(metric, _)| json!({ "Name": metric.name(), "Unit": "Count" }));
         json!({
             "Namespace": "minigate",
             "Dimensions": [dimensions],
