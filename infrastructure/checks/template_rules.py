@@ -190,6 +190,35 @@ def a_version_is_taken_back_for_its_own_failures(world):
                 yield f"{name}: {metric} is not that of a version of its function"
 
 
+def forget_version_in_hook(world):
+    role(world, "CanaryHook")["Environment"]["Variables"]["VERSIONS"]["Fn::Join"][1].pop()
+
+
+def forget_right_of_hook(world):
+    next(statements(role(world, "CanaryHookRole")["Policies"]))["Resource"].pop()
+
+
+def forget_hook(world):
+    alias = next(it for it in world.deployed["Resources"].values() if "UpdatePolicy" in it)
+    del alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["BeforeAllowTrafficHook"]
+
+
+@rule(forget_version_in_hook, forget_right_of_hook, forget_hook)
+def new_versions_are_asked_before_users_do(world):
+    asked = role(world, "CanaryHook")["Environment"]["Variables"]["VERSIONS"]["Fn::Join"][1]
+    may = next(statements(role(world, "CanaryHookRole")["Policies"]))["Resource"]
+    for name, version in world.resources("AWS::Lambda::Version").items():
+        function = version["FunctionName"]["Ref"]
+        if {"Ref": name} not in asked:
+            yield f"CanaryHook: it does not ask the new version of {function}"
+        if {"Fn::Sub": f"${{{function}.Arn}}:*"} not in may:
+            yield f"CanaryHookRole: it may not ask {function}"
+    for name in world.resources("AWS::Lambda::Alias"):
+        policy = world.deployed["Resources"][name]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+        if policy.get("BeforeAllowTrafficHook") != {"Ref": "CanaryHook"}:
+            yield f"{name}: nobody asks its new version before users do"
+
+
 # ---- Roles ---------------------------------------------------------------------------------------
 
 
@@ -360,7 +389,8 @@ def settings_that_fail_silently(world):
     for name, api in world.resources("AWS::ApiGateway::RestApi").items():
         if "MinimumCompressionSize" not in api:
             yield f"{name}: nothing is compressed"
-    for name, function in world.resources("AWS::Lambda::Function").items():
+    for name in world.functions:
+        function = world.deployed["Resources"][name]["Properties"]
         if function["LoggingConfig"].get("ApplicationLogLevel") != "DEBUG":
             yield f"{name}: Lambda drops lines that LogLevel lets through, or lines of metrics"
 

@@ -57,7 +57,9 @@ class World:
 
     @property
     def functions(self):
-        return sorted(self.resources("AWS::Lambda::Function"))
+        """Those of minigate itself, each behind an alias."""
+        aliases = self.resources("AWS::Lambda::Alias").values()
+        return sorted(it["FunctionName"]["Ref"] for it in aliases)
 
     @property
     def alarms(self):

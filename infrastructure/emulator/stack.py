@@ -3,6 +3,7 @@
 Usage: stack.py COMMAND STACK [ARGUMENT]..., with AWS_ENDPOINT_URL naming the emulator.
 
   bootstrap STACK                    make the stack that an account needs once
+  hook STACK                         ask the new versions as the canaries' hook does
   releases STACK                     keep releases in a bucket, and get them back by their digests
   complete-api STACK                 give the REST API what the emulator leaves out of its body
   put-bot STACK TOKEN                put the bot's secret
@@ -26,6 +27,7 @@ import datetime
 import hashlib
 import hmac
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -480,6 +482,35 @@ def bootstrap(_):
     print("API Gateway has its role for logs")
 
 
+def hook(stack):
+    """Runs the program of the hook: it invokes the deployed versions, and then one that is not there.
+    CodeDeploy, whom it reports to, is not in the emulator: what it would be told is collected."""
+    body = client("cloudformation").get_template(StackName=stack, TemplateStage="Processed")
+    template = body["TemplateBody"]
+    template = json.loads(template) if isinstance(template, str) else template
+    program = template["Resources"]["CanaryHook"]["Properties"]["Code"]["ZipFile"]
+    function = physical_id(stack, "CanaryHook")
+    settings = client("lambda").get_function_configuration(FunctionName=function)
+    versions = settings["Environment"]["Variables"]["VERSIONS"]
+    reports, real = [], boto3.client
+
+    class CodeDeploy:
+        def put_lifecycle_event_hook_execution_status(self, status, **_):
+            reports.append(status)
+
+    boto3.client = lambda name: CodeDeploy() if name == "codedeploy" else real(name, config=CONFIG)
+    missing = f"{versions.split(',')[0].rsplit(':', 1)[0]}:999"
+    for value in (versions, f"{versions},{missing}"):
+        os.environ["VERSIONS"] = value
+        names = {}
+        exec(program, names)
+        names["handle"]({"DeploymentId": "d", "LifecycleEventHookExecutionId": "e"}, None)
+    boto3.client = real
+    if reports != ["Succeeded", "Failed"]:
+        sys.exit(f"the hook reports {reports}")
+    print(f"it asked {len(versions.split(','))} versions, and one that is not there fails it")
+
+
 def releases(stack):
     bucket = f"{stack}-releases"
     location = {"LocationConstraint": client("s3").meta.region_name}
@@ -603,6 +634,7 @@ COMMANDS = {
     "same-keys": same_keys,
     "alarm": alarm,
     "bootstrap": bootstrap,
+    "hook": hook,
     "releases": releases,
     "upgrade": upgrade,
     "throttled": throttled,

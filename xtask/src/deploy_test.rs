@@ -116,6 +116,7 @@ fn every_part(build: Build) -> Result<Parts, String> {
     parts.add("parameters out of range", test.bad_input("parameters", &[]));
     parts.add("permissions are enforced", test.stack("permission", &[TOKEN]));
     parts.add("an alarm", test.stack("alarm", &[]));
+    parts.add("the canaries' hook", test.stack("hook", &[]));
     parts.add("releases to go back to", test.stack("releases", &[]));
     parts.add("cargo lambda watch", test.watch());
     parts.add("sam deploy again", test.deploy_again());
