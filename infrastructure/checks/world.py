@@ -34,6 +34,19 @@ def expanded(template, **parameters):
     return Translator({}, Parser()).translate(template, {**values, **parameters})
 
 
+RULES = []
+
+
+def rule(*broken):
+    """A rule yields findings. `broken` changes a copy of the world; the rule must then find more."""
+
+    def add(check):
+        RULES.append((check, broken))
+        return check
+
+    return add
+
+
 class World:
     """Everything that a rule looks at. A broken copy of it shows that the rule finds something."""
 
@@ -43,6 +56,7 @@ class World:
         self.edge = yaml_parse(read("infrastructure/edge.yaml"))
         self.reference = json.loads(read("docs/openapi.json"))
         self.readme = read("README.md")
+        self.metrics = read("shared/platform/src/metrics.rs")
         paths = sorted(glob.glob(str(ROOT / "tests/tests/black_box/**/*.rs"), recursive=True))
         self.black_box = {path: pathlib.Path(path).read_text(encoding="utf-8") for path in paths}
         self.expand()
@@ -149,3 +163,14 @@ def readme_routes(readme):
             if path:
                 yield from ((it, path) for it in methods)
                 methods = []
+
+
+def written_dimensions(source):
+    """By which dimensions the functions write their metrics: the function `dimensions` of metrics.rs."""
+    names = dict(re.findall(r'Self::(\w+) => "(\w+)",', source))
+    arms = source.split("const fn dimensions")[1].split("\n    }\n")[0]
+    found = dict.fromkeys(names.values(), {"function"})
+    for variants, dimensions in re.findall(r"((?:\|?\s*Self::\w+\s*)+)=> &\[([^\]]+)\]", arms):
+        for variant in re.findall(r"Self::(\w+)", variants):
+            found[names[variant]] = set(re.findall(r'"(\w+)"', dimensions))
+    return found

@@ -498,7 +498,7 @@ def hook(stack):
         def put_lifecycle_event_hook_execution_status(self, status, **_):
             reports.append(status)
 
-    boto3.client = lambda name: CodeDeploy() if name == "codedeploy" else real(name, config=CONFIG)
+    boto3.client = lambda name, **more: CodeDeploy() if name == "codedeploy" else real(name, **more)
     missing = f"{versions.split(',')[0].rsplit(':', 1)[0]}:999"
     for value in (versions, f"{versions},{missing}"):
         os.environ["VERSIONS"] = value
