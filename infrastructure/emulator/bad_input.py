@@ -107,14 +107,18 @@ def parameters(stack):
             if said is None or name not in said:
                 faults.append(f"{name}={value}: it is not refused by its name: {said}")
         for value in right:
-            said = refusal(text, **{"CertificateArn": certificate, name: value})
+            needed = {"DomainName": "api.example"} if name == "CloseExecuteApi" else {}
+            said = refusal(text, **{"CertificateArn": certificate, **needed, name: value})
             taken += 1
             if said:
                 faults.append(f"{name}={value}: it is refused: {said}")
     said = refusal(text, DomainName="api.example")
     if said is None or "DomainName needs CertificateArn" not in said:
         faults.append(f"DomainName without CertificateArn: {said}")
-    finish(faults, f"{refused + 1} wrong values refused by name, {taken} right ones taken")
+    said = refusal(text, CloseExecuteApi="true")
+    if said is None or "CloseExecuteApi needs DomainName" not in said:
+        faults.append(f"CloseExecuteApi without DomainName: {said}")
+    finish(faults, f"{refused + 2} wrong values refused by name, {taken} right ones taken")
 
 
 # ---- Secrets -------------------------------------------------------------------------------------

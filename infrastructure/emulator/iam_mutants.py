@@ -288,12 +288,14 @@ def set_limits(stack, token):
 
 
 def functions_of(stack):
+    """Without CodeDeploy's hook, which the emulator has nobody to call."""
     resources = client("cloudformation").describe_stack_resources(StackName=stack)
     resources = resources["StackResources"]
     return sorted(
         resource["LogicalResourceId"]
         for resource in resources
         if resource["ResourceType"] == "AWS::Lambda::Function"
+        and resource["LogicalResourceId"] != "CanaryHook"
     )
 
 
@@ -375,7 +377,7 @@ must tell of no failed call.
 The emulator writes logs and traces whatever a role permits. What Lambda needs for that is therefore
 asked of the emulator's `iam:SimulatePrincipalPolicy`, with the log group that the function is
 configured with: that shows that the statement fits the function, not that Lambda asks for it. Not tried
-are the roles of CodeDeploy and of API Gateway's logs, because the emulator takes neither, and
+are the roles of CodeDeploy and of its hook, because the emulator has no CodeDeploy, and
 conditions on `dynamodb:LeadingKeys`, which it does not know.
 
 | role | statement | without | what fails |

@@ -2,6 +2,9 @@
 
 Usage: stack.py COMMAND STACK [ARGUMENT]..., with AWS_ENDPOINT_URL naming the emulator.
 
+  bootstrap STACK                    make the stack that an account needs once
+  hook STACK                         ask the new versions as the canaries' hook does
+  releases STACK                     keep releases in a bucket, and get them back by their digests
   complete-api STACK                 give the REST API what the emulator leaves out of its body
   put-bot STACK TOKEN                put the bot's secret
   widen-limits STACK TOKEN           as an administrator, limits that tests from one address do not reach
@@ -24,9 +27,12 @@ import datetime
 import hashlib
 import hmac
 import json
+import os
+import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -40,6 +46,7 @@ import botocore.config
 CONFIG = botocore.config.Config(
     connect_timeout=5, read_timeout=30, retries={"max_attempts": 2}
 )
+INFRASTRUCTURE = pathlib.Path(__file__).parent.parent
 ADMIN = 42
 ANY = "x-amazon-apigateway-any-method"
 
@@ -92,7 +99,28 @@ def complete_api(stack):
     for response_type, response in body["x-amazon-apigateway-gateway-responses"].items():
         put_gateway_response(gateway, api, response_type, response)
     gateway.create_deployment(stageName="live", **api)
+    complete_method_settings(gateway, api)
     print(base_url(stack))
+
+
+def complete_method_settings(gateway, api):
+    """AWS wants a method's path with ~1 for each slash after the first, and so has the template it.
+    The emulator reads it that way where a stage is changed, and literally in a template."""
+    stage = {"stageName": "live", **api}
+    paths = {"throttlingRateLimit": "rateLimit", "throttlingBurstLimit": "burstLimit"}
+    changes = [
+        {
+            "op": "replace",
+            "path": f"/{method.lstrip('/')}/throttling/{path}",
+            "value": str(settings[field]),
+        }
+        for method, settings in gateway.get_stage(**stage)["methodSettings"].items()
+        for field, path in paths.items()
+        if "~1" in method
+    ]
+    if not changes:
+        sys.exit("the template throttles no method by itself")
+    gateway.update_stage(patchOperations=changes, **stage)
 
 
 def integrate_any(gateway, api, resource_id, stack, operation):
@@ -440,6 +468,80 @@ def alarm(stack):
 # ---- Deployments -------------------------------------------------------------------------------
 
 
+def bootstrap(_):
+    formation, name = client("cloudformation"), "minigate-account"
+    template = (INFRASTRUCTURE / "account.yaml").read_text(encoding="utf-8")
+    formation.create_stack(
+        StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_IAM"]
+    )
+    waiting = {"Delay": 1, "MaxAttempts": 60}
+    formation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig=waiting)
+    role = client("apigateway").get_account().get("cloudwatchRoleArn")
+    if role != outputs(name)["GatewayLogRoleArn"]:
+        sys.exit(f"API Gateway writes logs with {role}, which is not the role of the stack")
+    print("API Gateway has its role for logs")
+
+
+def hook(stack):
+    """Runs the program of the hook: it invokes the deployed versions, and then one that is not there.
+    CodeDeploy, whom it reports to, is not in the emulator: what it would be told is collected."""
+    body = client("cloudformation").get_template(StackName=stack, TemplateStage="Processed")
+    template = body["TemplateBody"]
+    template = json.loads(template) if isinstance(template, str) else template
+    program = template["Resources"]["CanaryHook"]["Properties"]["Code"]["ZipFile"]
+    function = physical_id(stack, "CanaryHook")
+    settings = client("lambda").get_function_configuration(FunctionName=function)
+    versions = settings["Environment"]["Variables"]["VERSIONS"]
+    reports, real = [], boto3.client
+
+    class CodeDeploy:
+        def put_lifecycle_event_hook_execution_status(self, status, **_):
+            reports.append(status)
+
+    boto3.client = lambda name, **more: CodeDeploy() if name == "codedeploy" else real(name, **more)
+    missing = f"{versions.split(',')[0].rsplit(':', 1)[0]}:999"
+    for value in (versions, f"{versions},{missing}"):
+        os.environ["VERSIONS"] = value
+        names = {}
+        exec(program, names)
+        names["handle"]({"DeploymentId": "d", "LifecycleEventHookExecutionId": "e"}, None)
+    boto3.client = real
+    if reports != ["Succeeded", "Failed"]:
+        sys.exit(f"the hook reports {reports}")
+    print(f"it asked {len(versions.split(','))} versions, and one that is not there fails it")
+
+
+def releases(stack):
+    bucket = f"{stack}-releases"
+    location = {"LocationConstraint": client("s3").meta.region_name}
+    client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=location)
+
+    def run(command, *arguments):
+        """The digest that it prints; None if it refuses."""
+        program = [sys.executable, INFRASTRUCTURE / "release.py", command, bucket, stack]
+        done = subprocess.run([*program, *arguments], capture_output=True, text=True, timeout=60)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    with tempfile.TemporaryDirectory() as directory:
+        built, fetched = (pathlib.Path(directory) / name for name in ("built", "fetched"))
+        found = [run("current", fetched)]
+        digests = []
+        for content in (b"first", b"second"):
+            built.write_bytes(content)
+            digests.append(run("keep", built))
+        found += [run("current", fetched), fetched.read_bytes()]
+        found += [run("fetch", fetched, digests[0]), fetched.read_bytes()]
+        # What is not what was kept is not deployed.
+        client("s3").put_object(
+            Bucket=bucket, Key=f"{stack}/releases/{digests[1]}.tar.gz", Body=b"other"
+        )
+        found += [run("current", fetched), fetched.read_bytes()]
+    wanted = [None, digests[1], b"second", digests[0], b"first", None, b"first"]
+    if found != wanted or digests[0] != hashlib.sha256(b"first").hexdigest():
+        sys.exit(f"{found} instead of {wanted}")
+    print("two releases kept, fetched by their digests, and a changed one refused")
+
+
 def upgrade(stack, token, *command):
     with Traffic(stack, token) as traffic:
         traffic.wait_for(5)
@@ -449,6 +551,8 @@ def upgrade(stack, token, *command):
 
 
 def throttled(stack, token):
+    # The deployment before has put the template's settings in place again.
+    complete_method_settings(client("apigateway"), {"restApiId": physical_id(stack, "Api")})
     base = base_url(stack)
 
     def log_in(user_id):
@@ -529,6 +633,9 @@ COMMANDS = {
     "environment": environment,
     "same-keys": same_keys,
     "alarm": alarm,
+    "bootstrap": bootstrap,
+    "hook": hook,
+    "releases": releases,
     "upgrade": upgrade,
     "throttled": throttled,
 }

@@ -116,6 +116,8 @@ fn every_part(build: Build) -> Result<Parts, String> {
     parts.add("parameters out of range", test.bad_input("parameters", &[]));
     parts.add("permissions are enforced", test.stack("permission", &[TOKEN]));
     parts.add("an alarm", test.stack("alarm", &[]));
+    parts.add("the canaries' hook", test.stack("hook", &[]));
+    parts.add("releases to go back to", test.stack("releases", &[]));
     parts.add("cargo lambda watch", test.watch());
     parts.add("sam deploy again", test.deploy_again());
     parts.add("sam deploy of other parameters", test.upgrade());
@@ -197,7 +199,9 @@ impl Test {
         parts.need("binaries", prepared.map(|()| format!("{build:?}, for this machine")))?;
         let aws = Emulator::start(&emulator, &directory)?;
         parts.need("the emulator starts", Ok(aws.endpoint_url.clone()))?;
-        Ok(Self { sam, emulator, directory, aws })
+        let test = Self { sam, emulator, directory, aws };
+        parts.need("what the account needs once", test.stack("bootstrap", &[]))?;
+        Ok(test)
     }
 
     /// The first deployment, up to where it can be used; where the API is.

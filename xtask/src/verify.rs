@@ -47,7 +47,7 @@ const STEPS: [(&str, &str, Step); 16] = [
         context.has_python = true;
         Ok(verdict)
     }),
-    ("templates", "cfn-lint, sam validate, checkov", |context| {
+    ("templates", "cfn-lint, sam validate, rules of our own, checkov", |context| {
         context.with_python(linters::templates)
     }),
     ("workflows", "zizmor", |context| context.with_python(linters::workflows)),

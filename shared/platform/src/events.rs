@@ -97,7 +97,7 @@ pub(crate) async fn answer(
         if let Err(problem) = &outcome {
             log_causes(problem);
             if !problem.is_refusal() {
-                platform.metrics.count(Metric::EventFailed);
+                platform.metrics.count(Metric::ServerErrors);
             }
         }
         let code = outcome.as_ref().map_or_else(|problem| Some(problem.code()), |it| it.refusal);

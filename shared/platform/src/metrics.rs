@@ -51,8 +51,8 @@ pub enum Metric {
     CacheTableCalls,
     /// Calls of the cache without an answer.
     CacheTableErrors,
-    /// A function of events failed through no fault of who sent the event.
-    EventFailed,
+    /// Requests or events that failed through no fault of who sent them: each 5xx, panics included.
+    ServerErrors,
 }
 
 impl Metric {
@@ -78,23 +78,51 @@ impl Metric {
             Self::CacheLoadErrors => "CacheLoadErrors",
             Self::CacheTableCalls => "CacheTableCalls",
             Self::CacheTableErrors => "CacheTableErrors",
-            Self::EventFailed => "EventFailed",
+            Self::ServerErrors => "ServerErrors",
         }
     }
+
+    /// The dimensions by which it is kept apart. Each combination of their values is a metric to pay
+    /// for, and an alarm looks at exactly one or lists them all.
+    const fn dimensions(self) -> &'static [&'static str] {
+        match self {
+            // A new version is taken back for its own failures, not for those of the one before it.
+            Self::ServerErrors | Self::Panic => &["function", "version"],
+            // An alarm says that it happens, and the line says where: one metric, however many
+            // functions there are.
+            Self::SecretUnavailable
+            | Self::SecretMalformed
+            | Self::RefreshTokenReused
+            | Self::PoliciesUnavailable
+            | Self::PoliciesMalformed => &["deployment"],
+            _ => &["function"],
+        }
+    }
+}
+
+/// Whose metrics they are. Without a function, outside of Lambda, there are none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    /// The name of the function.
+    pub(crate) function: String,
+    /// The version of the function.
+    pub(crate) version: String,
+    /// What tells this deployment from others of the same account and region: the name of its table
+    /// `Main`, which the template's alarms know.
+    pub(crate) deployment: String,
 }
 
 /// Where metrics go. Clones share it.
 #[derive(Clone)]
 pub struct Metrics {
     clock: Arc<dyn Clock>,
-    function: Arc<str>,
-    is_on: bool,
+    origin: Arc<Origin>,
 }
 
 impl Metrics {
-    /// Metrics of the function with this name. Without a name, outside of Lambda, they are off.
-    pub fn new(clock: Arc<dyn Clock>, function: &str) -> Self {
-        Self { clock, function: function.into(), is_on: !function.is_empty() }
+    /// Metrics of this origin.
+    pub(crate) fn new(clock: Arc<dyn Clock>, origin: Origin) -> Self {
+        Self { clock, origin: Arc::new(origin) }
     }
 
     /// Counts one event.
@@ -112,25 +140,21 @@ impl Metrics {
     /// it; the metrics are those of all namespaces, because each dimension more is one to pay for.
     pub fn add_of(&self, namespace: Option<&str>, counts: &[(Metric, u64)]) {
         let counts: Vec<_> = counts.iter().filter(|(_, count)| *count > 0).copied().collect();
-        if self.is_on && !counts.is_empty() {
+        if !self.origin.function.is_empty() && !counts.is_empty() {
             // A metric that cannot be written is not worth failing a request for.
             let _ = writeln!(std::io::stdout().lock(), "{}", self.line(namespace, &counts));
         }
     }
 
     fn line(&self, namespace: Option<&str>, counts: &[(Metric, u64)]) -> Value {
-        let definition =
-            |(metric, _): &(Metric, u64)| json!({ "Name": metric.name(), "Unit": "Count" });
         let mut line = json!({
             "_aws": {
                 "Timestamp": self.clock.now().unix_millis(),
-                "CloudWatchMetrics": [{
-                    "Namespace": "minigate",
-                    "Dimensions": [["function"]],
-                    "Metrics": counts.iter().map(definition).collect::<Vec<_>>(),
-                }],
+                "CloudWatchMetrics": definitions(counts),
             },
-            "function": &*self.function,
+            "function": self.origin.function,
+            "version": self.origin.version,
+            "deployment": self.origin.deployment,
         });
         if let Some(namespace) = namespace {
             line["cache"] = namespace.into();
@@ -142,30 +166,87 @@ impl Metrics {
     }
 }
 
+/// What CloudWatch makes metrics of: one definition for each set of dimensions.
+fn definitions(counts: &[(Metric, u64)]) -> Vec<Value> {
+    let mut sets: Vec<&[&str]> = counts.iter().map(|(metric, _)| metric.dimensions()).collect();
+    sets.sort_unstable();
+    sets.dedup();
+    let definition = |dimensions: &[&str]| {
+        let of_the_set = counts.iter().filter(|(metric, _)| metric.dimensions() == dimensions);
+        let metrics =
+            of_the_set.map(|(metric, _)| json!({ "Name": metric.name(), "Unit": "Count" }));
+        json!({
+            "Namespace": "minigate",
+            "Dimensions": [dimensions],
+            "Metrics": metrics.collect::<Vec<_>>(),
+        })
+    };
+    sets.into_iter().map(definition).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::SystemClock;
 
+    fn of_sessions() -> Metrics {
+        let origin = Origin {
+            function: "sessions".to_owned(),
+            version: "7".to_owned(),
+            deployment: "minigate-Main".to_owned(),
+        };
+        Metrics::new(Arc::new(SystemClock), origin)
+    }
+
     #[test]
     fn a_line_has_the_documented_shape() {
-        let counts = [(Metric::SecretUnavailable, 1), (Metric::LimitCalls, 7)];
-        let of_sessions = Metrics::new(Arc::new(SystemClock), "sessions");
-        let line = of_sessions.line(None, &counts);
-        assert_eq!(line["SecretUnavailable"], 1);
+        let counts = [(Metric::LimitCalls, 7), (Metric::CacheHits, 1)];
+        let line = of_sessions().line(None, &counts);
         assert_eq!(line["LimitCalls"], 7);
+        assert_eq!(line["CacheHits"], 1);
         assert_eq!(line["function"], "sessions");
-        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0][0], "function");
-        let metrics = &line["_aws"]["CloudWatchMetrics"][0]["Metrics"];
-        assert_eq!(metrics[0]["Name"], "SecretUnavailable");
-        assert_eq!(metrics[1], json!({ "Name": "LimitCalls", "Unit": "Count" }));
+        let definitions = &line["_aws"]["CloudWatchMetrics"];
+        let expected = json!([{
+            "Namespace": "minigate",
+            "Dimensions": [["function"]],
+            "Metrics": [
+                { "Name": "LimitCalls", "Unit": "Count" },
+                { "Name": "CacheHits", "Unit": "Count" },
+            ],
+        }]);
+        assert_eq!(*definitions, expected);
         assert!(
             line["_aws"]["Timestamp"].as_u64().is_some_and(|millis| millis > 1_700_000_000_000)
         );
         assert!(line.get("cache").is_none());
-        let of_namespace = of_sessions.line(Some("account"), &counts);
+        let of_namespace = of_sessions().line(Some("account"), &counts);
         assert_eq!(of_namespace["cache"], "account");
-        let dimensions = &of_namespace["_aws"]["CloudWatchMetrics"][0]["Dimensions"];
-        assert_eq!(*dimensions, json!([["function"]]));
+        assert_eq!(of_namespace["_aws"]["CloudWatchMetrics"], expected);
+    }
+
+    /// The dimensions are those of the alarms in template.yaml.
+    #[test]
+    fn each_metric_has_the_dimensions_of_its_alarm() {
+        let counts =
+            [(Metric::ServerErrors, 1), (Metric::SecretUnavailable, 1), (Metric::LimitCalls, 1)];
+        let line = of_sessions().line(None, &counts);
+        let definitions = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+        let found: Vec<String> = definitions
+            .iter()
+            .map(|it| format!("{} {}", it["Metrics"][0]["Name"], it["Dimensions"]))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                r#""SecretUnavailable" [["deployment"]]"#,
+                r#""LimitCalls" [["function"]]"#,
+                r#""ServerErrors" [["function","version"]]"#,
+            ]
+        );
+        for (dimension, value) in
+            [("function", "sessions"), ("version", "7"), ("deployment", "minigate-Main")]
+        {
+            assert_eq!(line[dimension], value, "a dimension is a field of the line");
+        }
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     environment,
     layers::AddressLimit,
     limits::Limits,
+    metrics::Origin,
     secrets::{Bots, SecretsManager, SigningSecret, Surroundings},
 };
 
@@ -84,7 +85,12 @@ impl Platform {
         let dynamodb = aws_sdk_dynamodb::Client::new(aws);
         let store = Store::new(dynamodb.clone(), config.tables.clone());
         let source = SecretsManager::new(aws_sdk_secretsmanager::Client::new(aws));
-        let metrics = Metrics::new(Arc::clone(&clock), &config.function_name);
+        let origin = Origin {
+            function: config.function_name.clone(),
+            version: config.function_version.clone(),
+            deployment: config.tables.main.clone(),
+        };
+        let metrics = Metrics::new(Arc::clone(&clock), origin);
         let background = Background::default();
         let surroundings = Surroundings {
             clock: Arc::clone(&clock),

@@ -4,6 +4,7 @@
 mod authorizer;
 mod cache;
 mod command;
+mod compression;
 mod functions;
 mod limits;
 mod readme;

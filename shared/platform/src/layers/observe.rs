@@ -15,7 +15,7 @@ use axum::{
 use lambda_http::{RequestExt, request::RequestContext};
 use tracing::Instrument;
 
-use crate::{Code, Platform, Problem};
+use crate::{Code, Metric, Platform, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -61,6 +61,10 @@ pub(super) async fn observe(
             RequestLine { request_id: &id.0, method: method.as_str(), route: &route, is_cold };
         let code = response.extensions().get::<Problem>().map(Problem::code);
         line.write(response.status(), code, started);
+        if response.status().is_server_error() {
+            // To Lambda, an answer is a success whatever its status.
+            platform.metrics.count(Metric::ServerErrors);
+        }
         response
     }
     .instrument(span)
