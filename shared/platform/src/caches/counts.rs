@@ -25,7 +25,8 @@ pub(super) struct Counts {
     cache: Cache,
     /// The one without a table.
     own: Cache,
-    store: Store,
+    /// Where they go, if the function may write there.
+    store: Option<Store>,
     surroundings: Surroundings,
     reported: Mutex<Reported>,
 }
@@ -36,7 +37,12 @@ struct Reported {
 }
 
 impl Counts {
-    pub(super) fn new(cache: Cache, own: Cache, store: Store, surroundings: Surroundings) -> Self {
+    pub(super) fn new(
+        cache: Cache,
+        own: Cache,
+        store: Option<Store>,
+        surroundings: Surroundings,
+    ) -> Self {
         let at = surroundings.clock.now();
         let reported = Mutex::new(Reported { at, by_namespace: BTreeMap::new() });
         Self { cache, own, store, surroundings, reported }
@@ -70,8 +76,9 @@ impl Counts {
 
     async fn tell(&self, namespace: &str, news: &CacheCounts) {
         self.log(namespace, news);
+        let Some(store) = &self.store else { return };
         let now = self.surroundings.clock.now();
-        if let Err(error) = self.store.add_cache_counts(namespace, news, now).await {
+        if let Err(error) = store.add_cache_counts(namespace, news, now).await {
             tracing::warn!(%error, "counts of the cache are lost");
         }
     }

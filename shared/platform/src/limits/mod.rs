@@ -19,7 +19,6 @@
 
 mod charge;
 mod headers;
-mod live;
 mod policies;
 mod rules;
 mod tab;
@@ -35,24 +34,25 @@ use std::{
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use futures_util::future::{BoxFuture, Either, select};
-use minigate_cache::Namespace;
-use minigate_domain::{Clock, Entropy, PolicyOverrides, Tier, Timestamp};
+use minigate_domain::{Clock, Entropy, Tier, Timestamp};
 use minigate_limiter::{
     Decision, DynamoTable, Limiter, Metrics as Counts, OnStoreFailure, PolicyError, Reason, State,
     TableError,
 };
-use minigate_store::Store;
 use serde_json::json;
 use thiserror::Error;
 
+use self::tab::Checked;
 pub use self::{
     charge::{Charge, Key},
     policies::{Changes, InvalidPolicy, PolicySet, merged},
-    rules::{Defaults, Per, Rule, Settings},
+    rules::{Defaults, Floor, Per, Rule, Terms},
 };
 pub(crate) use self::{headers::add as add_headers, tab::Tab};
-use self::{live::LivePolicies, tab::Checked};
-use crate::{Background, Code, Config, Metric, Metrics, Platform, Problem, secrets::Surroundings};
+use crate::{
+    Background, Code, Config, Metric, Metrics, Platform, Problem, secrets::Surroundings,
+    settings::Live,
+};
 
 /// How often counts are written out at most, as one line.
 const REPORT_AFTER: Duration = Duration::from_secs(10);
@@ -63,7 +63,7 @@ pub struct Limits(Arc<Inner>);
 
 struct Inner {
     limiter: Limiter<DynamoTable>,
-    live: LivePolicies,
+    live: Live,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     background: Background,
@@ -87,8 +87,7 @@ impl Limits {
     pub(crate) fn new(
         config: &Config,
         client: aws_sdk_dynamodb::Client,
-        store: Store,
-        overrides: Namespace<PolicyOverrides>,
+        live: Live,
         entropy: &dyn Entropy,
         surroundings: &Surroundings,
     ) -> Self {
@@ -103,27 +102,13 @@ impl Limits {
             .seed(u64::from_ne_bytes(seed))
             .max_delay(config.limiter_timeout * 2)
             .build();
-        let changes = config.limits.clone();
-        let live =
-            LivePolicies::new(changes, store, overrides, background.clone(), metrics.clone());
         let reported = Mutex::new(Reported { counts: limiter.metrics(), at: clock.now() });
         Self(Arc::new(Inner { limiter, live, clock, metrics, background, reported }))
     }
 
-    /// Reads the policies, so that the first request need not wait for them. Takes 500 ms at most,
-    /// and does not fail: without them, those of the deployment hold.
-    pub async fn prepare(&self) {
-        self.0.live.ready().await;
-    }
-
     /// The policies of the moment.
     pub fn policies(&self) -> Arc<PolicySet> {
-        self.0.live.current()
-    }
-
-    /// Goes by what an administrator has just changed. Other instances find it within seconds.
-    pub async fn adopt(&self, overrides: PolicyOverrides) {
-        self.0.live.adopt(overrides).await;
+        self.0.live.policies()
     }
 
     /// Where a key stands with a limit, without taking anything: one call.
@@ -179,7 +164,7 @@ impl Limits {
 
     async fn check(&self, charges: &[Charge]) -> Checked {
         self.0.live.ready().await;
-        let policies = self.0.live.follow();
+        let policies = self.0.live.policies();
         match limits_of(&policies, charges) {
             Ok(limits) => {
                 let decision = self.0.limiter.check_all(&limits).await;
