@@ -21,9 +21,8 @@ PATIENCE_SECONDS = 30
 
 # A value of each parameter with a pattern that the pattern refuses, and one that it takes.
 PATTERNS = {
-    "Admins": ("42, 43", "42,43"),
+    "Admin": ("42,43", "42"),
     "AlarmEmail": ("alarms at example.org", "alarms@example.org"),
-    "AllowedOrigins": ("https://app.example/", "https://app.example,http://localhost:5173"),
     "CertificateArn": (
         "certificate/1",
         "arn:aws:acm:eu-central-1:123456789012:certificate/1",

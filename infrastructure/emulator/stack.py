@@ -7,13 +7,16 @@ Usage: stack.py COMMAND STACK [ARGUMENT]..., with AWS_ENDPOINT_URL naming the em
   releases STACK                     keep releases in a bucket, and get them back by their digests
   complete-api STACK                 give the REST API what the emulator leaves out of its body
   put-bot STACK TOKEN                put the bot's secret
-  widen-limits STACK TOKEN           as an administrator, limits that tests from one address do not reach
+  widen-limits STACK TOKEN           as an administrator, limits that tests from one address do not reach,
+                                     their origin, and a second administrator
   create-bot STACK NAME TOKEN        make the secret of a further bot
   smoke STACK TOKEN                  one user's way through the API
   rotate STACK TOKEN NEW_TOKEN       rotate the bot's token under traffic, and back
   permission STACK TOKEN             show that a permission which is missing is missed
   alarm STACK                        make an alarm go off and receive its message
   upgrade STACK TOKEN COMMAND...     run a deployment under traffic
+  reached STACK LEVEL                show that users are served with this log level by every function
+  versions STACK                     print the version of each function that serves users
   throttled STACK TOKEN              log in until API Gateway refuses it
   api-key STACK                      print the API key of the first machine client
   environment STACK FUNCTION         print the variables of a function, as NAME=VALUE
@@ -326,18 +329,23 @@ def put_bot(stack, token):
 
 
 def widen_limits(stack, token):
-    """An instance reads the limits in its start, and then every ten seconds. Of the functions that
-    are limited, Sessions has been asked before: it gets instances that begin with these limits."""
+    """An instance reads limits and settings in its start, and then every ten seconds. Sessions and
+    Health have been asked before: they get instances that begin with these."""
     base, admin = base_url(stack), f"tma {init_data(token, ADMIN)}"
     for policy in ("api", "admin", "login", "login-address", "refresh"):
         path = f"/v1/system/limits/{policy}"
         status, document = call(base, "PUT", path, admin, {"limit": 5000})
         if status != 200:
             sys.exit(f"PUT {path}: {status} {document}")
+    settings = {"allowed_origins": ["http://localhost:5173"], "admins": [ADMIN + 1]}
+    status, document = call(base, "PUT", "/v1/system/settings", admin, settings)
+    if status != 200:
+        sys.exit(f"PUT /v1/system/settings: {status} {document}")
     status, document = call(base, "GET", "/v1/system/audit", admin)
-    if status != 200 or len(document["entries"]) < 5:
+    if status != 200 or len(document["entries"]) < 6:
         sys.exit(f"the changes are not recorded: {status} {document}")
-    renew(stack, "Sessions")
+    for function in ("Sessions", "Health"):
+        renew(stack, function)
 
 
 def create_bot(_, name, token):
@@ -550,6 +558,35 @@ def upgrade(stack, token, *command):
     traffic.report()
 
 
+def functions_of(stack):
+    resources = client("cloudformation").describe_stack_resources(StackName=stack)
+    resources = resources["StackResources"]
+    return sorted(
+        (resource["LogicalResourceId"], resource["PhysicalResourceId"])
+        for resource in resources
+        if resource["ResourceType"] == "AWS::Lambda::Function"
+    )
+
+
+def reached(stack, level):
+    """The alias of each function must lead to a version with this log level: a parameter that changes
+    alone would otherwise stay without effect."""
+    lambdas, found = client("lambda"), {}
+    for name, function in functions_of(stack):
+        live = lambdas.get_function_configuration(FunctionName=function, Qualifier="live")
+        found[name] = live["Environment"]["Variables"]["MINIGATE_LOG_LEVEL"]
+    missed = {name: other for name, other in found.items() if other != level}
+    if missed or not found:
+        sys.exit(f"the log level {level} has not reached {missed or 'any function'}")
+    print(f"the log level has reached {len(found)} functions")
+
+
+def versions(stack):
+    for name, function in functions_of(stack):
+        alias = client("lambda").get_alias(FunctionName=function, Name="live")
+        print(f"{name}={alias['FunctionVersion']}")
+
+
 def throttled(stack, token):
     # The deployment before has put the template's settings in place again.
     complete_method_settings(client("apigateway"), {"restApiId": physical_id(stack, "Api")})
@@ -637,6 +674,8 @@ COMMANDS = {
     "hook": hook,
     "releases": releases,
     "upgrade": upgrade,
+    "reached": reached,
+    "versions": versions,
     "throttled": throttled,
 }
 

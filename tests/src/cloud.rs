@@ -85,9 +85,9 @@ impl Cloud {
         Target::Any.within("CACHE#")
     }
 
-    /// The reads of the policies, beside requests.
+    /// The reads of the changed limits and settings, in the background of requests.
     pub fn policies() -> Target {
-        Target::from("GetItem").within("LIMITS")
+        Target::from("Query").within("LIMITS")
     }
 
     /// The proxy itself, for faults that strike everything and counts of any target.

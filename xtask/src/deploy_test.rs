@@ -121,6 +121,7 @@ fn every_part(build: Build) -> Result<Parts, String> {
     parts.add("cargo lambda watch", test.watch());
     parts.add("sam deploy again", test.deploy_again());
     parts.add("sam deploy of other parameters", test.upgrade());
+    parts.add("sam deploy of another tag", test.retag());
     parts.add("throttling", test.stack("throttled", &[TOKEN]));
     parts.add("a machine client", test.stack("machine", &[TOKEN]));
     parts.add("the emulator ends", test.aws.stop().map(|()| String::new()));
@@ -227,8 +228,7 @@ impl Test {
         command.arg(format!("Architecture={architecture}"));
         command.args([
             "Environment=local",
-            "Admins=42,43",
-            "AllowedOrigins=http://localhost:5173",
+            "Admin=42",
             "AddressLimitPerMinute=1000000",
             "RequestsPerSecond=5000",
             "RequestBurst=5000",
@@ -311,7 +311,32 @@ impl Test {
         let arguments = deploy.get_args().map(|argument| argument.to_string_lossy().into_owned());
         let all: Vec<String> = [TOKEN.to_owned(), program].into_iter().chain(arguments).collect();
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
-        self.stack("upgrade", &all)
+        let logins = self.stack("upgrade", &all)?;
+        Ok(format!("{logins}; {}", self.stack("reached", &["warn"])?))
+    }
+
+    /// Tags belong to a function and not to its versions, so none of them is published: Lambda would
+    /// refuse to, and the deployment would fail.
+    fn retag(&self) -> Result<String, String> {
+        let before = self.stack_lines("versions", &[])?;
+        let template = self.directory.join("template.yaml");
+        let text = fs::read_to_string(&template).map_err(|error| error.to_string())?;
+        let tag = "      Environment: !Ref Environment\n";
+        if !text.contains(tag) {
+            return Err("the functions have no tag `Environment`".to_owned());
+        }
+        let tagged = text.replacen(tag, &format!("{tag}      Team: of-the-test\n"), 1);
+        fs::write(&template, tagged).map_err(|error| error.to_string())?;
+        let parameters = format!("{NARROW} LogLevel=warn");
+        let deployed = succeed(&mut self.deploy(&parameters), STEP_LIMIT)?;
+        if deployed.all().any(|line| line.contains("No changes to deploy")) {
+            return Err("the tag changed nothing".to_owned());
+        }
+        let after = self.stack_lines("versions", &[])?;
+        if before != after {
+            return Err(format!("a tag published versions: {before:?}, {after:?}"));
+        }
+        Ok("no version is published".to_owned())
     }
 
     /// `cargo lambda watch` serves one function with the environment of the deployed one, which is

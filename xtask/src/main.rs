@@ -14,6 +14,8 @@ mod openapi;
 mod process;
 mod python;
 mod report;
+#[cfg(test)]
+mod template;
 mod tests_run;
 mod vectors;
 mod verify;

@@ -2,5 +2,5 @@
 use minigate_platform::{Needs, run};
 
 fn main() -> std::process::ExitCode {
-    run(health::router(), Needs::BOTS.and(Needs::SIGNING_KEY))
+    run(health::router(), Needs::ALL)
 }

@@ -85,12 +85,13 @@ async fn open_session(
         Some(device) => Origin::new(&device, origin.address),
         None => origin,
     };
-    let lifetime = platform.config.refresh_token_lifetime;
+    let settings = platform.settings();
+    let lifetime = settings.refresh_token_lifetime;
     let request = OpenSession {
         id: SessionId::random(&*platform.entropy),
         session: Session::open(telegram.bot_id, origin, made_by, now, lifetime),
         first_profile: first_profile(&telegram, now),
-        limit: platform.config.sessions_per_user,
+        limit: settings.sessions_per_user,
         one_time_use: one_time_use(&platform, &telegram),
     };
     let opened = platform.store.open_session(&request, account, now).await?;
@@ -135,7 +136,7 @@ async fn refresh_session(
     let keys = platform.signing.keys().await?;
 
     let now = platform.now();
-    let lifetime = platform.config.refresh_token_lifetime;
+    let lifetime = platform.settings().refresh_token_lifetime;
     // Without a key of the client's, a random one lets a repetition by the SDK be known as one.
     let made_by =
         made_by.or_else(|| SessionId::random(&*platform.entropy).to_string().parse().ok());
@@ -266,7 +267,7 @@ fn tokens(
 ) -> TokensOut {
     let Whose { user_id, session_id, bot_id } = whose;
     let Rotated { generation, refreshed_at: issued_at, expires_at, tier } = newest;
-    let lifetime = platform.config.access_token_lifetime;
+    let lifetime = platform.settings().access_token_lifetime;
     let access = AccessClaims {
         user_id,
         session_id,

@@ -8,15 +8,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use minigate_domain::{
-    AuditEntry, PolicyMode, PolicyOverride, PolicyOverrides, Tier, UserId, WithoutStore,
+    AuditEntry, PolicyMode, PolicyOverride, PolicyOverrides, SettingsOverrides, Tier, UserId,
+    WithoutStore,
 };
 use minigate_platform::{
     Code, Platform, Problem, ProblemDocument,
     auth::{Admin, LiveAdmin},
     extract::{IfMatch, Json, Path},
-    limits::{InvalidPolicy, PolicySet, Rule, Settings, merged},
+    limits::{InvalidPolicy, PolicySet, Rule, Terms, merged},
+    settings::Adopted,
 };
-use minigate_store::{ChangePolicies, StoreError};
+use minigate_store::{ChangeDocument, Documents, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -110,11 +112,8 @@ pub(crate) async fn reset_all(
     State(platform): State<Platform>,
     LiveAdmin(user): LiveAdmin,
 ) -> Result<Response, Problem> {
-    let before = match platform.store.policies().await {
-        Ok(overrides) => json_of(&overrides.by_policy),
-        Err(StoreError::Corrupt { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
+    let Documents { policies, settings } = platform.store.documents().await?;
+    let before = policies.ok().and_then(|overrides| json_of(&overrides.by_policy));
     let entry = AuditEntry::new(
         &*platform.entropy,
         platform.now(),
@@ -124,8 +123,8 @@ pub(crate) async fn reset_all(
     );
     let entry = entry.change(before, None);
     match platform.store.replace_policies(BTreeMap::new(), None, &entry).await? {
-        ChangePolicies::Changed(overrides) => Ok(adopt(&platform, overrides).await),
-        ChangePolicies::Stale => Err(contended()),
+        ChangeDocument::Changed(overrides) => Ok(adopt(&platform, overrides, settings.ok()).await),
+        ChangeDocument::Stale => Err(contended()),
     }
 }
 
@@ -145,8 +144,8 @@ async fn replace(
     change: Option<PolicyOverride>,
 ) -> Result<Response, Problem> {
     for _ in 0..ATTEMPTS {
-        let PolicyOverrides { mut by_policy, version } =
-            platform.store.policies().await.map_err(not_readable)?;
+        let Documents { policies, settings } = platform.store.documents().await?;
+        let PolicyOverrides { mut by_policy, version } = policies.map_err(not_readable)?;
         match if_match {
             IfMatch::Version(known) if known != version => return Err(version_mismatch()),
             IfMatch::Never => return Err(version_mismatch()),
@@ -165,19 +164,25 @@ async fn replace(
             .change(before.and_then(|change| json_of(&change)), change.as_ref().and_then(json_of));
         let write = platform.store.replace_policies(overrides.by_policy, Some(version), &entry);
         match write.await? {
-            ChangePolicies::Changed(overrides) => return Ok(adopt(platform, overrides).await),
-            ChangePolicies::Stale if matches!(if_match, IfMatch::Version(_)) => {
+            ChangeDocument::Changed(overrides) => {
+                return Ok(adopt(platform, overrides, settings.ok()).await);
+            }
+            ChangeDocument::Stale if matches!(if_match, IfMatch::Version(_)) => {
                 return Err(version_mismatch());
             }
-            ChangePolicies::Stale => {}
+            ChangeDocument::Stale => {}
         }
     }
     Err(contended())
 }
 
-/// In force here at once.
-async fn adopt(platform: &Platform, overrides: PolicyOverrides) -> Response {
-    platform.limits.adopt(overrides.clone()).await;
+/// In force here at once, with the settings that were read before.
+async fn adopt(
+    platform: &Platform,
+    overrides: PolicyOverrides,
+    settings: Option<SettingsOverrides>,
+) -> Response {
+    platform.adopt(Adopted { policies: Some(overrides.clone()), settings }).await;
     answer(platform, &overrides, None)
 }
 
@@ -217,8 +222,8 @@ fn answer(platform: &Platform, overrides: &PolicyOverrides, fault: Option<String
         LimitOut {
             policy: rule.name(),
             per: rule.defaults().per.as_str(),
-            in_force: TermsOut::from(Settings::in_force(in_force.policy(rule, Tier::Free))),
-            deployed: TermsOut::from(Settings::of(rule, deployed)),
+            in_force: TermsOut::from(Terms::in_force(in_force.policy(rule, Tier::Free))),
+            deployed: TermsOut::from(Terms::of(rule, deployed)),
             change: overrides.by_policy.get(rule.name()).copied().map(LimitChange::from),
             tiers: Tier::ALL
                 .map(|tier| (tier.as_str(), in_force.policy(rule, tier).limit()))
@@ -275,9 +280,9 @@ struct TermsOut {
     without_store: WithoutStoreWire,
 }
 
-impl From<Settings> for TermsOut {
-    fn from(settings: Settings) -> Self {
-        let Settings { limit, period_seconds, burst, mode, without_store } = settings;
+impl From<Terms> for TermsOut {
+    fn from(settings: Terms) -> Self {
+        let Terms { limit, period_seconds, burst, mode, without_store } = settings;
         Self {
             limit,
             period_seconds,

@@ -67,8 +67,9 @@ async fn verify_hash(
 ) -> Result<Verdict, Problem> {
     let only = item.bot_id.map(BotId::new).transpose();
     let only = only.map_err(|error| invalid(index, "bot_id", &error))?;
+    let max_age = platform.settings().init_data_max_age;
     let now = platform.now().unix_seconds();
-    match platform.bots.verify(&item.init_data, only, now).await {
+    match platform.bots.verify(&item.init_data, only, max_age, now).await {
         Ok((verified, _)) => Ok(Verdict::genuine(&verified)),
         Err(problem) if problem.is_refusal() => Ok(Verdict::refused(problem.code())),
         Err(problem) => Err(problem),
@@ -93,7 +94,7 @@ fn verify_signature(
     let verifier = Key::third_party(bot_id, environment)
         .and_then(|key| Verifier::new([key]))
         .map_err(Problem::internal)?
-        .with_max_age(Some(platform.config.init_data_max_age));
+        .with_max_age(Some(platform.settings().init_data_max_age));
     Ok(match verifier.verify(&item.init_data, platform.now().unix_seconds()) {
         Ok(verified) => Verdict::genuine(&verified),
         Err(error) => Verdict::refused(Problem::from(error).code()),

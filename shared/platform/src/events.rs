@@ -79,6 +79,7 @@ pub(crate) async fn answer(
 ) -> Result<Value, Failure> {
     let started = Instant::now();
     let is_cold = platform.take_cold_start();
+    platform.live.follow();
     let Subject { request_id, method, route } = events.subject(event);
     let request_id = request_id.unwrap_or_else(|| context.request_id.clone());
     let span = tracing::info_span!("request", request_id);

@@ -24,6 +24,7 @@ mod problem;
 pub mod public;
 pub mod secrets;
 mod serve;
+pub mod settings;
 mod system;
 mod telemetry;
 pub mod tokens;

@@ -19,9 +19,9 @@ pub enum Metric {
     RefreshTokenReused,
     /// A handler panicked.
     Panic,
-    /// What administrators have changed of the limits cannot be read; the last good policies hold.
+    /// What administrators have changed of limits and settings cannot be read; the last good ones hold.
     PoliciesUnavailable,
-    /// What administrators have changed of the limits makes no good policy; the last good ones hold.
+    /// What administrators have changed of limits or settings is not valid; the last good ones hold.
     PoliciesMalformed,
     /// Requests that the limits let pass.
     LimitAdmitted,

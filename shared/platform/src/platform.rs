@@ -22,6 +22,7 @@ use crate::{
     limits::Limits,
     metrics::Origin,
     secrets::{Bots, SecretsManager, SigningSecret, Surroundings},
+    settings::{Adopted, Live, Settings},
 };
 
 /// How long a start waits for the secrets. A Secrets Manager that is down must not keep a function
@@ -56,6 +57,7 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Work that requests leave running.
     pub background: Background,
+    pub(crate) live: Live,
     is_cold: AtomicBool,
 }
 
@@ -102,8 +104,8 @@ impl Platform {
             Caches::new(&config, dynamodb.clone(), &store, &signing, &*entropy, &surroundings)
                 .expect("the namespaces of the cache");
         let changed = caches.policies.clone();
-        let limits =
-            Limits::new(&config, dynamodb, store.clone(), changed, &*entropy, &surroundings);
+        let live = Live::new(&config, store.clone(), changed, &surroundings);
+        let limits = Limits::new(&config, dynamodb, live.clone(), &*entropy, &surroundings);
         Self(Arc::new(Parts {
             bots: Bots::new(&config, &source, &surroundings),
             signing,
@@ -116,22 +118,39 @@ impl Platform {
             store,
             metrics,
             background,
+            live,
             is_cold: AtomicBool::new(true),
         }))
     }
 
-    /// Fetches the secrets before the first request comes, all at once, and beside them what limits
-    /// requests, if the function needs the store. The connection to DynamoDB, most of whose price is
+    /// Fetches the secrets before the first request comes, all at once, and concurrently what
+    /// administrators have changed of limits and settings, if the function needs them. The connection to DynamoDB, most of whose price is
     /// its TLS handshake, is then there for the first request.
     pub async fn warm(&self) {
         // Boxed: the SDK's types within each other are too deep for the compiler.
         let secrets = Box::pin(async { tokio::join!(self.bots.warm(), self.signing.warm()) });
-        let limits = async {
-            if self.config.needs.store {
-                self.limits.prepare().await;
+        let documents = async {
+            if self.config.needs.settings {
+                self.prepare().await;
             }
         };
-        let _ = tokio::join!(timeout(WARM_TIMEOUT, secrets), limits);
+        let _ = tokio::join!(timeout(WARM_TIMEOUT, secrets), documents);
+    }
+
+    /// Reads what administrators have changed, so that the first request need not wait for it. Takes
+    /// 500 ms at most, and does not fail: without it, what the deployment has is in force.
+    pub async fn prepare(&self) {
+        self.live.ready().await;
+    }
+
+    /// The settings of the moment.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.live.settings()
+    }
+
+    /// Goes by what an administrator has just changed. Other instances find it within seconds.
+    pub async fn adopt(&self, adopted: Adopted) {
+        self.live.adopt(adopted).await;
     }
 
     /// Gives back what is held in advance, for `limit` at most. To be called before the process

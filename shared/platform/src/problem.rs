@@ -84,6 +84,7 @@ codes! {
     SessionNotFound "session_not_found" NOT_FOUND "This user has no such session",
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "This path does not take this method",
     PoliciesUnreadable "policies_unreadable" CONFLICT "What is stored of the limits does not decode",
+    SettingsUnreadable "settings_unreadable" CONFLICT "What is stored of the settings does not decode",
     VersionMismatch "version_mismatch" PRECONDITION_FAILED "The resource has changed since the version named in If-Match",
     BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE "The body is longer than this route takes",
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body must be application/json",

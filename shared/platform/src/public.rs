@@ -1,4 +1,5 @@
-//! Answers that anyone may keep: a strong entity tag, how long a cache may serve them, and 304.
+//! Answers that anyone may read and keep: any origin, a strong entity tag, how long a cache may serve
+//! them, and 304.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -89,6 +90,8 @@ pub fn answer(
     for (name, value) in [(header::CACHE_CONTROL, &cache_control), (header::ETAG, tag)] {
         headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
     }
+    // Nothing in it depends on who asks.
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     if if_none_match.has(tag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
@@ -119,6 +122,7 @@ mod tests {
             assert_eq!(second.status(), StatusCode::NOT_MODIFIED, "{value}");
             assert_eq!(second.headers()[header::ETAG], tag.as_str());
             assert!(second.headers().contains_key(header::CACHE_CONTROL));
+            assert_eq!(second.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*");
         }
         for value in ["\"x\"", "", "x"] {
             assert_eq!(answer_to(Some(value)).status(), StatusCode::OK, "{value}");

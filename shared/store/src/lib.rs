@@ -9,20 +9,22 @@ mod account;
 mod audit;
 mod cache_counts;
 mod call;
+mod documents;
 mod error;
 mod keys;
 mod policies;
 mod profile;
 mod session;
+mod settings;
 mod tier;
 
 use aws_sdk_dynamodb::Client;
 
 pub use account::Account;
 pub use cache_counts::{CacheCounts, CountedCache};
+pub use documents::{ChangeDocument, Documents};
 pub use error::StoreError;
 pub use keys::Tables;
-pub use policies::ChangePolicies;
 pub use profile::ChangeProfile;
 pub use session::{AlreadyUsed, OneTimeUse, OpenSession, OpenedSession, Revocation, Rotated};
 

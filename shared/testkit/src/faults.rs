@@ -114,8 +114,8 @@ impl From<&str> for Target {
     }
 }
 
-/// A call and the partition key of the item it is on, or of the first that it reads in a batch; an
-/// empty one for other calls.
+/// A call and the partition key of the item it is on, of the first that it reads in a batch, or of a
+/// query that names it `:partition`; an empty one for other calls.
 type Received = (Call, String);
 
 /// Why the proxy does not start.
@@ -295,7 +295,8 @@ fn partition_key(body: &[u8]) -> String {
         let tables = body["RequestItems"].as_object()?;
         tables.values().find_map(|table| table["Keys"][0]["PK"]["S"].as_str())
     };
-    one.or_else(of_batch).unwrap_or("").to_owned()
+    let of_query = || body["ExpressionAttributeValues"][":partition"]["S"].as_str();
+    one.or_else(of_batch).or_else(of_query).unwrap_or("").to_owned()
 }
 
 type Forwarded = Request<Either<Full<Bytes>, Incoming>>;

@@ -1,6 +1,6 @@
 //! The API as its clients meet it: over HTTP, and nothing else.
 //!
-//! The modules mirror the routes (`sessions`, `profile`, `verify`, `keys`, `system`, `health`), what instances know
+//! The modules mirror the routes (`sessions`, `profile`, `verify`, `keys`, `system`, `settings`, `health`), what instances know
 //! of each other's changes (`cache`), what
 //! all routes share (`http`, `credentials`, `limits`), another back end that verifies tokens by itself
 //! (`offline`), and what happens when AWS is not well (`faults`).
@@ -20,5 +20,6 @@ mod limits;
 mod offline;
 mod profile;
 mod sessions;
+mod settings;
 mod system;
 mod verify;

@@ -11,13 +11,16 @@ fn as_admin(api: &Deployment, request: Request) -> Request {
 async fn all_of_it_is_for_administrators() {
     let api = Deployment::shared();
     let session = api.new_session().await;
-    let limit = json!({ "limit": 100 });
+    let (limit, settings) = (json!({ "limit": 100 }), json!({ "sessions_per_user": 3 }));
     let requests = || {
         [
             api.get("/v1/system/limits"),
             api.delete("/v1/system/limits"),
             api.put("/v1/system/limits/api").json(&limit),
             api.delete("/v1/system/limits/api"),
+            api.get("/v1/system/settings"),
+            api.put("/v1/system/settings").json(&settings),
+            api.delete("/v1/system/settings"),
             api.get("/v1/system/limits/keys/user/1"),
             api.delete("/v1/system/limits/keys/user/1"),
             api.put("/v1/system/users/1/tier").json(&json!({ "tier": "pro" })),
@@ -45,6 +48,8 @@ async fn a_stolen_token_changes_nothing_once_its_session_has_ended() {
     for request in [
         api.delete("/v1/system/limits"),
         api.put("/v1/system/limits/api").json(&json!({ "limit": 1 })),
+        api.put("/v1/system/settings").json(&json!({ "sessions_per_user": 3 })),
+        api.delete("/v1/system/settings"),
         api.delete("/v1/system/limits/keys/user/1"),
         api.put("/v1/system/users/1/tier").json(&json!({ "tier": "pro" })),
         api.delete("/v1/system/cache?tag=user%231"),

@@ -5,7 +5,7 @@ use minigate_domain::{BotId, Timestamp, UserId};
 use minigate_init_data::InitData;
 
 use super::credentials::Credentials;
-use crate::{Code, Platform, Problem};
+use crate::{Code, Platform, Problem, settings::MAX_INIT_DATA_AGE};
 
 /// A user as Telegram has just described them.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct TelegramUser {
     pub language_code: Option<String>,
     /// The hash of the init data: no two init data have the same one.
     pub init_data_hash: Option<String>,
-    /// When the init data will be too old to be taken.
+    /// When the init data will be too old to be taken, also if the settings are changed meanwhile.
     pub init_data_expires_at: Timestamp,
 }
 
@@ -59,16 +59,13 @@ pub(super) async fn verify(
     init_data: &str,
     only: Option<BotId>,
 ) -> Result<TelegramUser, Problem> {
+    let max_age = platform.settings().init_data_max_age;
     let now = platform.now().unix_seconds();
-    let (verified, bot_id) = platform.bots.verify(init_data, only, now).await?;
-    telegram_user(&verified, bot_id, platform)
+    let (verified, bot_id) = platform.bots.verify(init_data, only, max_age, now).await?;
+    telegram_user(&verified, bot_id)
 }
 
-fn telegram_user(
-    verified: &InitData,
-    bot_id: BotId,
-    platform: &Platform,
-) -> Result<TelegramUser, Problem> {
+fn telegram_user(verified: &InitData, bot_id: BotId) -> Result<TelegramUser, Problem> {
     let user = verified
         .user()
         .ok_or_else(|| Problem::new(Code::UserMissing).field("init_data", "must name a `user`"))?;
@@ -83,6 +80,6 @@ fn telegram_user(
         last_name: user.last_name.clone(),
         language_code: user.language_code.clone(),
         init_data_hash: verified.hash().map(str::to_owned),
-        init_data_expires_at: signed_at.after(platform.config.init_data_max_age),
+        init_data_expires_at: signed_at.after(MAX_INIT_DATA_AGE),
     })
 }

@@ -121,8 +121,12 @@ impl FromRequestParts<Platform> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
         let user = authenticate(parts, platform).await?;
-        if !platform.config.admins.contains(&user.id) {
-            return Err(Problem::new(Code::AdminRequired));
+        if !platform.settings().admins.contains(&user.id) {
+            return Err(if platform.live.may_have_more_admins() {
+                Problem::new(Code::StoreUnavailable).retry_after(Duration::from_secs(1))
+            } else {
+                Problem::new(Code::AdminRequired)
+            });
         }
         charge(Rule::Admin, &user, parts, platform).await?;
         Ok(Self(user))
@@ -183,8 +187,9 @@ async fn live_account(
 pub fn tell_of_ended_sessions(platform: &Platform, user_id: UserId, last_used: Timestamp) {
     // Both the token and the session name their moment in whole seconds.
     let tolerance = Duration::from_secs(1) + CLOCK_SKEW;
-    let token_ends = last_used.after(platform.config.access_token_lifetime + tolerance);
-    if platform.now() <= token_ends {
+    let now = platform.now();
+    let lifetime = platform.settings().longest_access_token(now);
+    if now <= last_used.after(lifetime + tolerance) {
         platform.caches.accounts.changed_beside(user_id);
     }
 }

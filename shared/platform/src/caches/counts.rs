@@ -25,7 +25,8 @@ pub(super) struct Counts {
     cache: Cache,
     /// The one without a table.
     own: Cache,
-    store: Store,
+    /// Where they go, if the function may write there.
+    store: Option<Store>,
     surroundings: Surroundings,
     reported: Reported,
 }
@@ -39,7 +40,12 @@ struct Last {
 }
 
 impl Counts {
-    pub(super) fn new(cache: Cache, own: Cache, store: Store, surroundings: Surroundings) -> Self {
+    pub(super) fn new(
+        cache: Cache,
+        own: Cache,
+        store: Option<Store>,
+        surroundings: Surroundings,
+    ) -> Self {
         let reported = Reported::new(surroundings.clock.now());
         Self { cache, own, store, surroundings, reported }
     }
@@ -63,8 +69,9 @@ impl Counts {
 
     async fn tell(&self, namespace: &str, news: &CacheCounts) {
         self.log(namespace, news);
+        let Some(store) = &self.store else { return };
         let now = self.surroundings.clock.now();
-        if let Err(error) = self.store.add_cache_counts(namespace, news, now).await {
+        if let Err(error) = store.add_cache_counts(namespace, news, now).await {
             tracing::warn!(%error, "counts of the cache are lost");
         }
     }

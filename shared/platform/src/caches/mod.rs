@@ -3,7 +3,7 @@
 //! | namespace | what | levels | fresh | grace |
 //! |---|---|---|---|---|
 //! | `account` | a user's profile and the ids of their sessions | memory | 30 min | 60 min |
-//! | `policies` | what administrators have changed of the limits | memory | 10 s | 59 min |
+//! | `policies` | what administrators have changed of limits and settings | memory | 10 s | 59 min |
 //! | `jwks` | the public keys, as they are published | memory, of a cache of its own | 15 s | 59 min |
 //!
 //! Accounts and policies are not in the second level, the table `Volatile`, which has their
@@ -11,7 +11,7 @@
 //! known of a user stays in one table.
 //!
 //! Of the policies, invalidations are not even read: every instance reads the item itself every ten
-//! seconds, so that asking first would tell it nothing sooner. [`crate::limits`] keeps the last good
+//! seconds, so that asking first would tell it nothing sooner. [`crate::settings`] keeps the last good
 //! ones for when the cache has none.
 //!
 //! The cache of `jwks` has no table behind it. Keys are what tokens are trusted by: whoever can write a
@@ -33,7 +33,7 @@ use minigate_cache::{
     BuildError, Cache, CacheBuilder, DynamoLevel, InvalidateError, Levels, MAX_TAG_WINDOW,
     MemoryLevel, Namespace, NamespaceBuilder, Work, level::SecondLevel,
 };
-use minigate_domain::{Entropy, PolicyOverrides};
+use minigate_domain::Entropy;
 use minigate_store::Store;
 
 pub use minigate_cache::Tag;
@@ -46,6 +46,7 @@ use self::{counts::Counts, jwks::KEYS_AT_MOST};
 use crate::{
     Code, Config, Problem,
     secrets::{SigningSecret, Surroundings},
+    settings::InForce,
 };
 
 /// How much the clocks of two instances may differ without an invalidation being missed. For so
@@ -102,8 +103,8 @@ fn unasked(namespace: NamespaceBuilder) -> NamespaceBuilder {
 pub struct Caches {
     /// What is known of a user.
     pub accounts: Accounts,
-    /// What administrators have changed of the limits.
-    pub(crate) policies: Namespace<PolicyOverrides>,
+    /// What administrators have changed of limits and settings.
+    pub(crate) policies: Namespace<InForce>,
     /// The keys that are published.
     pub jwks: PublishedKeys,
     cache: Cache,
@@ -142,7 +143,12 @@ impl Caches {
             ),
             policies: policies(&cache).build()?,
             jwks: PublishedKeys::new(jwks(&own).build()?, signing.clone(), clock),
-            counts: Arc::new(Counts::new(cache.clone(), own, store.clone(), surroundings.clone())),
+            counts: Arc::new(Counts::new(
+                cache.clone(),
+                own,
+                config.needs.store.then(|| store.clone()),
+                surroundings.clone(),
+            )),
             cache,
         })
     }

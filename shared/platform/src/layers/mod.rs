@@ -48,7 +48,7 @@ pub fn around(router: Router, platform: &Platform) -> axum::Router {
     routes
         .fallback(async || Problem::new(Code::RouteNotFound))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed))
-        .layer((without, cors::layer(&platform.config), within))
+        .layer((without, cors::layer(platform), within))
         .with_state(platform.clone())
 }
 
@@ -57,6 +57,8 @@ async fn outside_of_cors(
     request: Request,
     next: Next,
 ) -> Response {
+    // First: CORS goes by the settings.
+    platform.live.follow();
     let answer = async |request| headers::add(next.run(request).await);
     observe::observe(&platform, request, answer).await
 }

@@ -20,7 +20,6 @@
 mod charge;
 mod counts;
 mod headers;
-mod live;
 mod policies;
 mod rules;
 mod tab;
@@ -36,23 +35,23 @@ use std::{
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use futures_util::future::{BoxFuture, Either, select};
-use minigate_cache::Namespace;
-use minigate_domain::{Clock, Entropy, PolicyOverrides, Tier};
+use minigate_domain::{Clock, Entropy, Tier};
 use minigate_limiter::{
     Decision, DynamoTable, Limiter, OnStoreFailure, PolicyError, Reason, State, TableError,
 };
-use minigate_store::Store;
 use serde_json::json;
 use thiserror::Error;
 
 pub use self::{
     charge::{Charge, Key},
     policies::{Changes, InvalidPolicy, PolicySet, merged},
-    rules::{Defaults, Per, Rule, Settings},
+    rules::{Defaults, Floor, Per, Rule, Terms},
 };
-use self::{counts::Reported, live::LivePolicies, tab::Checked};
+use self::{counts::Reported, tab::Checked};
 pub(crate) use self::{headers::add as add_headers, tab::Tab};
-use crate::{Background, Code, Config, Metrics, Platform, Problem, secrets::Surroundings};
+use crate::{
+    Background, Code, Config, Metrics, Platform, Problem, secrets::Surroundings, settings::Live,
+};
 
 /// The limits of a process. Clones share them.
 #[derive(Clone)]
@@ -60,7 +59,7 @@ pub struct Limits(Arc<Inner>);
 
 struct Inner {
     limiter: Limiter<DynamoTable>,
-    live: LivePolicies,
+    live: Live,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     background: Background,
@@ -79,8 +78,7 @@ impl Limits {
     pub(crate) fn new(
         config: &Config,
         client: aws_sdk_dynamodb::Client,
-        store: Store,
-        overrides: Namespace<PolicyOverrides>,
+        live: Live,
         entropy: &dyn Entropy,
         surroundings: &Surroundings,
     ) -> Self {
@@ -95,27 +93,13 @@ impl Limits {
             .seed(u64::from_ne_bytes(seed))
             .max_delay(config.limiter_timeout * 2)
             .build();
-        let changes = config.limits.clone();
-        let live =
-            LivePolicies::new(changes, store, overrides, background.clone(), metrics.clone());
         let reported = Reported::new(limiter.metrics(), clock.now());
         Self(Arc::new(Inner { limiter, live, clock, metrics, background, reported }))
     }
 
-    /// Reads the policies, so that the first request need not wait for them. Takes 500 ms at most,
-    /// and does not fail: without them, those of the deployment hold.
-    pub async fn prepare(&self) {
-        self.0.live.ready().await;
-    }
-
     /// The policies of the moment.
     pub fn policies(&self) -> Arc<PolicySet> {
-        self.0.live.current()
-    }
-
-    /// Goes by what an administrator has just changed. Other instances find it within seconds.
-    pub async fn adopt(&self, overrides: PolicyOverrides) {
-        self.0.live.adopt(overrides).await;
+        self.0.live.policies()
     }
 
     /// Where a key stands with a limit, without taking anything: one call.
@@ -161,7 +145,7 @@ impl Limits {
 
     async fn check(&self, charges: &[Charge]) -> Checked {
         self.0.live.ready().await;
-        let policies = self.0.live.follow();
+        let policies = self.0.live.policies();
         match limits_of(&policies, charges) {
             Ok(limits) => {
                 let decision = self.0.limiter.check_all(&limits).await;

@@ -92,7 +92,7 @@ async fn counted(bed: &Bed) -> CountedCache {
 #[tokio::test]
 async fn what_is_new_is_counted_once_a_minute_and_at_the_end() {
     let bed = bed().await;
-    let writes = || bed.faults.count(Target::from("UpdateItem").within("COUNTS#"));
+    let writes = || bed.faults.count(Target::from("UpdateItem").within("COUNTS#account"));
     let numbers = |counted: CountedCache| (counted.counts.hits, counted.counts.misses);
     for _ in 0..3 {
         read(&bed, false).await;
@@ -119,7 +119,8 @@ async fn counts_that_cannot_be_written_are_lost_and_nothing_else() {
     let bed = bed().await;
     read(&bed, false).await;
     bed.clock.advance(MINUTE);
-    let lost = bed.faults.inject(Target::from("UpdateItem").within("COUNTS#"), Fault::ServerError);
+    let lost =
+        bed.faults.inject(Target::from("UpdateItem").within("COUNTS#account"), Fault::ServerError);
     request(&bed).await;
     assert_eq!(lost.hits(), 1, "a second attempt could count twice");
     drop(lost);
@@ -133,7 +134,7 @@ async fn counts_that_cannot_be_written_are_lost_and_nothing_else() {
 #[tokio::test]
 async fn ended_sessions_are_told_of_while_they_may_have_access() {
     let bed = bed().await;
-    let lifetime = bed.platform.config.access_token_lifetime;
+    let lifetime = bed.platform.settings().access_token_lifetime;
     let last_used = bed.clock.now();
     for (passed, told) in
         [(lifetime, 1), (Duration::from_secs(2), 2), (Duration::from_millis(1), 2)]

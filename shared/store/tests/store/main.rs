@@ -6,4 +6,5 @@ mod bed;
 mod policies;
 mod profiles;
 mod sessions;
+mod settings;
 mod tiers;
