@@ -1,5 +1,7 @@
 //! The tests: run by cargo, counted one by one.
 
+use std::process::Command;
+
 use crate::{
     process,
     report::{Outcome, Tally, Verdict},
@@ -10,13 +12,30 @@ use crate::{
 /// How many lines about failed tests are shown.
 const MAX_SHOWN: usize = 200;
 
-/// A step of `verify`: the tests of this kind, `--tests` or `--doc`.
-pub(crate) fn verify(context: &Context, step: &str, kind: &str) -> Result<Verdict, String> {
-    if !context.is_built {
-        return Err("not run, because the build failed".to_owned());
-    }
-    let mut command = cargo("test --workspace --all-features --no-fail-fast");
-    let finished = process::run(command.arg(kind))?;
+/// The simulations and what makes them ten times as long as they are by default.
+const LONG: [(&str, &str); 2] =
+    [("LIMITER_SIMULATION_REQUESTS", "10000000"), ("CACHE_SIMULATION_SEEDS", "250")];
+
+/// A step of `verify`: the tests that these arguments choose.
+pub(crate) fn verify(context: &Context, step: &str, which: &[&str]) -> Result<Verdict, String> {
+    run(context, step, command().args(which))
+}
+
+/// A step of `verify`: the integration tests whose name has `simulation` in it, those included that
+/// are `#[ignore]`d for taking long.
+pub(crate) fn simulations(context: &Context) -> Result<Verdict, String> {
+    let which = ["--test", "it", "--", "simulation", "--include-ignored"];
+    run(context, "simulations", command().args(which).envs(LONG))
+}
+
+/// With the features of the build step, so that nothing is compiled again.
+fn command() -> Command {
+    cargo("test --workspace --all-features --no-fail-fast")
+}
+
+fn run(context: &Context, step: &str, command: &mut Command) -> Result<Verdict, String> {
+    context.programs()?;
+    let finished = process::run(command)?;
     let log = context.keep_log(step, &finished);
     let tests = count(finished.out());
     let mut verdict = if !finished.is_success {
