@@ -78,6 +78,19 @@ pub(crate) fn count<'a>(lines: impl Iterator<Item = &'a str>) -> Tally {
     tally
 }
 
+/// How many tests the arguments left out, from the same lines.
+pub(crate) fn filtered_out<'a>(lines: impl Iterator<Item = &'a str>) -> u64 {
+    let results = lines.filter(|line| line.starts_with("test result: "));
+    results
+        .filter_map(|line| {
+            line.split("; ")
+                .find_map(|part| part.strip_suffix(" filtered out"))?
+                .parse::<u64>()
+                .ok()
+        })
+        .sum()
+}
+
 /// What the test programs say about their failed tests: from a line `failures:` to the result.
 pub(crate) fn failures<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     let mut is_in_failures = false;
@@ -95,7 +108,7 @@ pub(crate) fn failures<'a>(lines: impl Iterator<Item = &'a str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tally, count, failures};
+    use super::{Tally, count, failures, filtered_out};
 
     const OUTPUT: &str = "\
 running 2 tests
@@ -113,12 +126,13 @@ failures:
 test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
 
 running 3 tests
-test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 1.50s
+test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 85 filtered out; finished in 1.50s
 ";
 
     #[test]
     fn the_results_of_all_test_programs_are_added_up() {
         assert_eq!(count(OUTPUT.lines()), Tally { passed: 3, failed: 1, skipped: 1 });
+        assert_eq!(filtered_out(OUTPUT.lines()), 85);
         assert_eq!(count("running 0 tests".lines()), Tally::default());
     }
 
