@@ -32,16 +32,21 @@ impl Deref for Cloud {
 }
 
 impl Cloud {
-    /// Starts it; `None`, with a word about it, if the tests run against a deployment, which they
-    /// cannot configure and whose AWS they cannot make fail.
-    pub async fn start() -> Option<Self> {
-        if Deployment::of_environment().is_some() {
-            skip();
-            return None;
-        }
+    /// Starts it.
+    ///
+    /// # Panics
+    ///
+    /// When the tests run against a deployment, which they cannot configure and whose AWS they cannot
+    /// make fail: such a test must not count as passed there.
+    pub async fn start() -> Self {
+        assert!(
+            Deployment::of_environment().is_none(),
+            "MINIGATE_BASE_URL names a deployment, and this test needs an AWS of its own: \
+             move it to a module `local_only`, and run with `--skip local_only::`"
+        );
         let aws = start_aws(&Options::default()).await.unwrap();
         let faults = FaultProxy::start(&aws.endpoint_url()).await.unwrap();
-        Some(Self { faults, aws })
+        Self { faults, aws }
     }
 
     /// Serves the API on this AWS, with these variables on top of those of development.
@@ -123,11 +128,4 @@ impl Cloud {
     pub async fn put_signing_secret(&self, text: &str) {
         self.put_secret(development::SIGNING_SECRET, text).await;
     }
-}
-
-#[expect(clippy::print_stderr, reason = "a test that is skipped has to say so")]
-fn skip() {
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or("a test");
-    eprintln!("skipped: {test} needs an AWS of its own, and MINIGATE_BASE_URL names a deployment");
 }

@@ -153,13 +153,22 @@ fn forbidden_lines(path: &str, source: &str) -> Vec<String> {
             || ["env::vars(", "env::vars_os(", "env::{"].iter().any(|call| line.contains(call))
     };
     let mut faults = Vec::new();
+    let is_black_box = path.starts_with("tests/tests/");
+    let mut is_local_only = path.contains("/local_only/");
     for (index, line) in source.lines().enumerate() {
         let (number, code) = (index + 1, line.trim_start());
+        is_local_only |= code.starts_with("mod local_only {");
         if code.starts_with("//") {
             continue;
         }
         if path != "shared/platform/src/config.rs" && reads_environment(code) {
             faults.push(format!("{path}:{number}: only platform::config reads the environment"));
+        }
+        if is_black_box && !is_local_only && code.contains("Cloud::start()")
+            || is_black_box && code.contains("of_environment()")
+        {
+            let advice = "move the test to a module `local_only`, which no deployment is asked";
+            faults.push(format!("{path}:{number}: {advice}"));
         }
         if code.contains(".scan(") {
             faults.push(format!("{path}:{number}: a scan reads the whole table; add a key"));
@@ -362,6 +371,9 @@ mod tests {
         let elsewhere = "shared/store/src/lib.rs";
         let config = "shared/platform/src/config.rs";
         let excused = "#[expect(clippy::disallowed_methods, reason = \"a tool\")]\n";
+        let black_box = "tests/tests/black_box/system.rs";
+        let start = "let cloud = Cloud::start().await;";
+        let local_only = ": move the test to a module `local_only`, which no deployment is asked";
         let environment = ": only platform::config reads the environment";
         for (path, source, expected) in [
             (elsewhere, "let x = std::env::var(\"X\");".to_owned(), Some(environment)),
@@ -372,6 +384,14 @@ mod tests {
             (elsewhere, "// not std::env::var(\"X\")".to_owned(), None),
             (elsewhere, "std::env::temp_dir()".to_owned(), None),
             (config, "std::env::vars_os()".to_owned(), None),
+            (black_box, start.to_owned(), Some(local_only)),
+            (black_box, format!("mod local_only {{\n{start}"), None),
+            ("tests/tests/black_box/local_only/cache.rs", start.to_owned(), None),
+            (
+                "tests/tests/black_box/local_only/cache.rs",
+                "if Deployment::of_environment().is_some() { return }".to_owned(),
+                Some(local_only),
+            ),
             (config, "client.scan()".to_owned(), Some(": a scan reads the whole table; add a key")),
         ] {
             let line = source.lines().count();

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use self::functions::Build;
+pub(crate) use self::functions::{Build, of_all_functions};
 use self::{
     emulator::Emulator,
     service::{Service, free_port},
@@ -26,9 +26,13 @@ use crate::{
     process::{self, Finished},
     python::Environment,
     report::{Tally, Verdict},
-    tests_run, workspace,
+    tests_run,
+    verify::Context,
+    workspace,
 };
 
+/// What the last run of all mutants found.
+const MUTANTS: &str = "docs/iam-mutants.md";
 const STACK: &str = "minigate-local";
 /// A bot that does not exist.
 const TOKEN: &str = "1000000000:DEPLOYMENT-TEST-TOKEN-OF-NO-REAL-BOT";
@@ -49,7 +53,7 @@ const WIDE: &str = "LoginsPerSecond=5000 LoginBurst=5000";
 const NARROW: &str = "LoginsPerSecond=20 LoginBurst=20 MachineRequestsPerDay=200";
 
 /// `cargo xtask deploy-test`; whether everything is as it should be.
-pub(crate) fn run(build: Build) -> Result<bool, String> {
+pub(crate) fn run(build: Build<'_>) -> Result<bool, String> {
     let parts = every_part(build)?;
     for failure in &parts.failures {
         println!("\n{failure}");
@@ -62,27 +66,75 @@ pub(crate) fn run(build: Build) -> Result<bool, String> {
 /// `cargo xtask iam-mutants`: shows that every statement of the functions' roles is needed, and
 /// writes what it is needed for to docs/iam-mutants.md.
 pub(crate) fn iam_mutants() -> Result<bool, String> {
+    mutants(Build::Development, &workspace::root().join(MUTANTS))?;
+    Ok(true)
+}
+
+/// A step of `verify`: the same, and docs/iam-mutants.md names the same mutants.
+pub(crate) fn verify_mutants(context: &Context) -> Result<Verdict, String> {
+    let programs = context.programs()?;
+    context.with_python(|| {
+        let report = workspace::target_directory()?.join("deploy-test/iam-mutants.md");
+        let said = mutants(Build::Given(programs), &report)?;
+        let read = |path: &Path| {
+            fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+        };
+        let (committed, found) = (read(&workspace::root().join(MUTANTS))?, read(&report)?);
+        if names_of_mutants(&committed) != names_of_mutants(&found) {
+            return Err(format!("{MUTANTS} is out of date; run `cargo xtask iam-mutants`"));
+        }
+        Ok(Verdict::passed().with_note(said))
+    })
+}
+
+/// Takes every permission away, writes the report, and says how many there were.
+fn mutants(build: Build<'_>, report: &Path) -> Result<String, String> {
     let mut parts = Parts::new();
-    let test = Test::start(Build::Development, &mut parts)?;
+    let test = Test::start(build, &mut parts)?;
     let parameters = format!("{WIDE} MoreBotSecrets={OTHER_BOT}");
     test.deploy_first(&parameters, &mut parts)?;
     test.stack("create-bot", &[OTHER_BOT, OTHER_TOKEN])?;
-    let report = workspace::root().join("docs/iam-mutants.md");
     let deploy = test.deploy(&format!("{parameters} InitDataOneTimeUse=true"));
     let program = deploy.get_program().to_string_lossy().into_owned();
     let arguments = deploy.get_args().map(|argument| argument.to_string_lossy().into_owned());
     let script = workspace::root().join("infrastructure/emulator/iam_mutants.py");
     let mut command = test.aws.client(test.emulator.program("python"), &test.directory);
     command.arg(script).args([STACK, TOKEN, OTHER_TOKEN]).arg(report).arg(program).args(arguments);
-    let said = succeed(&mut command, MUTANTS_LIMIT)?;
-    parts.add("mutants", Ok(said.out().last().unwrap_or_default().to_owned()));
+    let said = succeed(&mut command, MUTANTS_LIMIT)?.out().last().unwrap_or_default().to_owned();
+    parts.add("mutants", Ok(said.clone()));
     test.aws.stop()?;
-    Ok(true)
+    Ok(said)
 }
 
-/// A step of `verify`: each part counts, and so does each of the black-box tests.
-pub(crate) fn verify() -> Result<Verdict, String> {
-    let parts = every_part(Build::Development)?;
+/// The first three cells of the rows: role, statement and what was taken. What fails for want of it
+/// is not the same in every run.
+fn names_of_mutants(report: &str) -> Vec<Vec<&str>> {
+    let rows = report.lines().filter(|line| line.starts_with('|'));
+    rows.map(|row| row.split('|').skip(1).take(3).map(str::trim).collect()).collect()
+}
+
+/// A step of `verify`: the functions that the build step has built, deployed.
+pub(crate) fn verify(context: &Context) -> Result<Verdict, String> {
+    let programs = context.programs()?;
+    context.with_python(|| Ok(verdict(&every_part(Build::Given(programs))?)))
+}
+
+/// A step of `verify`: the functions built as for a release, each with the features of its own, which
+/// the build step has not compiled, serve a user; and so do those of `cargo lambda watch`.
+pub(crate) fn verify_features(context: &Context) -> Result<Verdict, String> {
+    context.with_python(|| {
+        let mut parts = Parts::new();
+        let test = Test::start(Build::Development, &mut parts)?;
+        test.deploy_first(WIDE, &mut parts)?;
+        parts.add("one user's way", test.stack("smoke", &[TOKEN]));
+        parts.add("cargo lambda watch", test.watch());
+        parts.add("the emulator ends", test.aws.stop().map(|()| String::new()));
+        Ok(verdict(&parts))
+    })
+}
+
+/// Each part counts, and so does each of the black-box tests.
+fn verdict(parts: &Parts) -> Verdict {
     let verdict = match parts.failures.as_slice() {
         [] => Verdict::passed().with_note(format!("{} parts", parts.passed)),
         [only] => Verdict::failed(only),
@@ -90,10 +142,10 @@ pub(crate) fn verify() -> Result<Verdict, String> {
             Verdict::failed(&format!("{} parts failed\n{}", several.len(), several.join("\n")))
         }
     };
-    Ok(Verdict { tests: Some(parts.tally), ..verdict })
+    Verdict { tests: Some(parts.tally), ..verdict }
 }
 
-fn every_part(build: Build) -> Result<Parts, String> {
+fn every_part(build: Build<'_>) -> Result<Parts, String> {
     let mut parts = Parts::new();
     let test = Test::start(build, &mut parts)?;
     let base_url = test.deploy_first(WIDE, &mut parts)?;
@@ -118,7 +170,10 @@ fn every_part(build: Build) -> Result<Parts, String> {
     parts.add("an alarm", test.stack("alarm", &[]));
     parts.add("the canaries' hook", test.stack("hook", &[]));
     parts.add("releases to go back to", test.stack("releases", &[]));
-    parts.add("cargo lambda watch", test.watch());
+    // It compiles, which `verify` leaves to `--full`.
+    if !matches!(build, Build::Given(_)) {
+        parts.add("cargo lambda watch", test.watch());
+    }
     parts.add("sam deploy again", test.deploy_again());
     parts.add("sam deploy of other parameters", test.upgrade());
     parts.add("sam deploy of another tag", test.retag());
@@ -192,12 +247,12 @@ struct Test {
 
 impl Test {
     /// Builds, starts the emulator.
-    fn start(build: Build, parts: &mut Parts) -> Result<Self, String> {
+    fn start(build: Build<'_>, parts: &mut Parts) -> Result<Self, String> {
         let sam = Environment::ready("sam")?;
         let emulator = Environment::ready("emulator")?;
         let directory = workspace::target_directory()?.join("deploy-test");
         let prepared = functions::prepare(build, &emulator, &directory);
-        parts.need("binaries", prepared.map(|()| format!("{build:?}, for this machine")))?;
+        parts.need("binaries", prepared.map(|()| build.to_string()))?;
         let aws = Emulator::start(&emulator, &directory)?;
         parts.need("the emulator starts", Ok(aws.endpoint_url.clone()))?;
         let test = Self { sam, emulator, directory, aws };
@@ -272,6 +327,7 @@ impl Test {
             println!("                without {test}: {reason}");
             cargo.args(["--skip", test]);
         }
+        cargo.args(["--skip", LOCAL_ONLY]);
         cargo
             .env("MINIGATE_BASE_URL", base_url)
             .env("MINIGATE_BOT_TOKEN", TOKEN)
@@ -286,7 +342,11 @@ impl Test {
         let tests = tests_run::count(finished.out());
         let outcome = match (finished.is_success, tests.passed) {
             (true, 0) => Err("no test was run".to_owned()),
-            (true, passed) => Ok(format!("{passed} passed")),
+            (true, passed) => {
+                let left_out = tests_run::filtered_out(finished.out());
+                let local_only = left_out.saturating_sub(NOT_PASSED.len() as u64);
+                Ok(format!("{passed} passed; {local_only} that are local only were not run"))
+            }
             (false, _) => {
                 Err(format!("{} failed\n{}", tests.failed, tests_run::failures(finished.out())))
             }
@@ -360,6 +420,9 @@ impl Test {
         Ok(said)
     }
 }
+
+/// In the names of the tests that no deployment can be asked.
+const LOCAL_ONLY: &str = "local_only::";
 
 /// Tests that are not passed behind API Gateway or behind the emulator, and why.
 const NOT_PASSED: &[(&str, &str)] = &[

@@ -31,7 +31,7 @@ pub(crate) fn write() -> Result<bool, String> {
 pub(crate) fn verify(context: &Context) -> Result<Verdict, String> {
     let program: &Path = context.program("minigate-local")?;
     let finished = process::run(workspace::command(program).arg("openapi"))?;
-    context.keep_log("api reference", &finished);
+    context.keep_log("api-reference", &finished);
     if !finished.is_success {
         return Err(format!("`{} openapi` failed", program.display()));
     }

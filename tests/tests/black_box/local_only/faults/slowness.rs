@@ -13,7 +13,7 @@ const LOST: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn a_slow_database_is_waited_for() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let api = cloud.serve(&[]).await;
     for fault in [Fault::DelayRequest(SLOW), Fault::DelayAnswer(SLOW)] {
         let slow = cloud.inject(Service::DynamoDb, fault);
@@ -28,7 +28,7 @@ async fn a_slow_database_is_waited_for() {
 
 #[tokio::test]
 async fn slow_secrets_are_waited_for_at_the_start() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let slow = cloud.inject(Service::SecretsManager, Fault::DelayRequest(SLOW));
     let api = cloud.serve(&[]).await;
     let fetched = slow.hits();
@@ -39,7 +39,7 @@ async fn slow_secrets_are_waited_for_at_the_start() {
 
 #[tokio::test]
 async fn one_lost_call_is_repeated() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let api = cloud.serve(&[]).await;
     let session = api.new_session().await;
     let lost = cloud.inject_times(1, "GetItem", Fault::DelayRequest(LOST));
@@ -51,7 +51,7 @@ async fn one_lost_call_is_repeated() {
 
 #[tokio::test]
 async fn a_database_that_is_too_slow() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let api = cloud.serve(&[]).await;
     let session = api.new_session().await;
     let before = api.sessions_of(session.user_id).await;
@@ -77,7 +77,7 @@ async fn a_database_that_is_too_slow() {
 
 #[tokio::test]
 async fn the_time_of_a_request_is_limited() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let api = cloud.serve(&[("MINIGATE_REQUEST_SECONDS", "1")]).await;
     let session = api.new_session().await;
     let user = random_user();

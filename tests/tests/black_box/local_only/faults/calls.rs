@@ -36,16 +36,16 @@ async fn calls(cloud: &Cloud, request: Request, status: u16) -> (Answer, String)
 }
 
 /// The limits are those of users, on which nothing is leased: each charge is a call, the worst case.
-async fn prepared() -> Option<(Cloud, Deployment, OpenSession)> {
-    let cloud = Cloud::start().await?;
+async fn prepared() -> (Cloud, Deployment, OpenSession) {
+    let cloud = Cloud::start().await;
     let api = cloud.serve(&[("MINIGATE_LIMITS", "login=100,login-address=100")]).await;
     let session = api.new_session().await;
-    Some((cloud, api, session))
+    (cloud, api, session)
 }
 
 #[tokio::test]
 async fn opening_a_session_is_one_read_and_one_write() {
-    let Some((cloud, api, known)) = prepared().await else { return };
+    let (cloud, api, known) = prepared().await;
     let post = |user: u64| api.post("/v1/sessions").tma(&api.bot.init_data(user));
     let (_, first) = calls(&cloud, post(random_user()), 201).await;
     assert_eq!(first, "Query TransactWriteItems +2");
@@ -69,7 +69,7 @@ async fn opening_a_session_is_one_read_and_one_write() {
 
 #[tokio::test]
 async fn once_only_init_data_costs_no_further_call() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let api = cloud.serve(&[
         ("MINIGATE_INIT_DATA_ONE_TIME_USE", "true"),
         ("MINIGATE_LIMITS", "login=100,login-address=100"),
@@ -85,7 +85,7 @@ async fn once_only_init_data_costs_no_further_call() {
 
 #[tokio::test]
 async fn the_other_routes() {
-    let Some((cloud, api, session)) = prepared().await else { return };
+    let (cloud, api, session) = prepared().await;
     let OpenSession { user_id, tokens } = session;
     let other = api.open_session(user_id).await.tokens;
     let tma = |request: Request| request.tma(&api.bot.init_data(user_id));
@@ -117,7 +117,7 @@ async fn the_other_routes() {
 
 #[tokio::test]
 async fn detailed_health_asks_each_dependency_once() {
-    let Some((cloud, api, _)) = prepared().await else { return };
+    let (cloud, api, _) = prepared().await;
     let request = api.get("/health/detailed").tma(&api.bot.init_data(api.admin_id));
     calls(&cloud, request, 200).await;
     assert_eq!(cloud.count(Service::DynamoDb), 1);
@@ -128,7 +128,7 @@ async fn detailed_health_asks_each_dependency_once() {
 /// Whoever is refused before it is known who they are costs nothing.
 #[tokio::test]
 async fn a_refusal_costs_no_call_to_dynamodb() {
-    let Some((cloud, api, session)) = prepared().await else { return };
+    let (cloud, api, session) = prepared().await;
     let forged = api.bot.init_data(session.user_id).replace("Ada", "Eve");
     let forged_token =
         with_header(&session.tokens.access, r#"{"alg":"EdDSA","typ":"at+jwt","kid":"forged"}"#);
@@ -166,7 +166,7 @@ async fn a_refusal_costs_no_call_to_dynamodb() {
 /// forgers do not decide how often.
 #[tokio::test]
 async fn forgeries_cause_a_handful_of_calls_to_secrets_manager() {
-    let Some((cloud, api, session)) = prepared().await else { return };
+    let (cloud, api, session) = prepared().await;
     let forged = api.bot.init_data(session.user_id).replace("Ada", "Eve");
     let forged_token =
         with_header(&session.tokens.access, r#"{"alg":"EdDSA","typ":"at+jwt","kid":"forged"}"#);

@@ -27,7 +27,7 @@ async fn until_it_serves(api: &Deployment) {
 
 /// A start while Secrets Manager does this.
 async fn check_start(fault: Fault) {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let down = cloud.inject(Service::SecretsManager, fault);
     let started = Instant::now();
     let api = cloud.serve(&[]).await;
@@ -69,7 +69,7 @@ async fn silent_at_the_start() {
 /// While it is down, it is not asked by every request that comes.
 #[tokio::test]
 async fn a_service_in_trouble_is_left_alone() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let _down = cloud.inject(Service::SecretsManager, Fault::Throttle);
     let api = cloud.serve(&[]).await;
     cloud.reset_counts();
@@ -85,7 +85,7 @@ async fn a_service_in_trouble_is_left_alone() {
 
 #[tokio::test]
 async fn a_passing_fault_at_the_start_is_not_noticed() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     for fault in [Fault::Throttle, Fault::ServerError, Fault::Refuse] {
         let once = cloud.inject_times(1, Service::SecretsManager, fault);
         let api = cloud.serve(&[]).await;
@@ -96,7 +96,7 @@ async fn a_passing_fault_at_the_start_is_not_noticed() {
 
 #[tokio::test]
 async fn down_later_the_last_good_values_serve() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let api = cloud.serve(&[]).await;
     let session = api.new_session().await;
     for fault in [Fault::Refuse, Fault::Throttle] {
@@ -127,7 +127,7 @@ const MALFORMED: [&str; 7] = [
 
 #[tokio::test]
 async fn a_malformed_bot_secret_is_never_a_key() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     for text in MALFORMED.into_iter().filter(|text| !text.is_empty()) {
         println!("{text}");
         cloud.put_bot_secret(text).await;
@@ -146,7 +146,7 @@ async fn a_malformed_bot_secret_is_never_a_key() {
 /// whose bot's key is missing.
 #[tokio::test]
 async fn a_malformed_secret_is_one_bots_trouble() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let second = Bot::new("2000000000:SECOND-BOT-OF-THE-BLACK-BOX-TESTS-0");
     cloud.put_secret("bots/second", "{").await;
     let secrets = "minigate/development/bot,bots/second";
@@ -178,7 +178,7 @@ async fn a_malformed_secret_is_one_bots_trouble() {
 /// A rotation that goes wrong does not take what is running down.
 #[tokio::test]
 async fn a_secret_that_is_broken_later_changes_nothing() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let api = cloud.serve(&[]).await;
     let session = api.new_session().await;
     cloud.put_bot_secret("{}").await;
@@ -194,7 +194,7 @@ async fn a_secret_that_is_broken_later_changes_nothing() {
 
 #[tokio::test]
 async fn a_malformed_signing_key_signs_nothing() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     for text in [
         "{}",
         r#"{"key_id":"","seed":"bWluaWdhdGUgZGV2ZWxvcG1lbnQgc2lnbmluZyBrZXk"}"#,

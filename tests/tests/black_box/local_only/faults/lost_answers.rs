@@ -10,7 +10,7 @@ const EVERY_ATTEMPT: usize = 100;
 
 #[tokio::test]
 async fn a_lost_answer_opens_one_session() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     for one_time_use in ["false", "true"] {
         let api = cloud.serve(&[("MINIGATE_INIT_DATA_ONE_TIME_USE", one_time_use)]).await;
         let user = random_user();
@@ -28,7 +28,7 @@ async fn a_lost_answer_opens_one_session() {
 /// No answer at all comes through: the client gets a 503, repeats its request, and has one session.
 #[tokio::test]
 async fn a_client_that_repeats_its_opening_has_one_session() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     for one_time_use in ["false", "true"] {
         let api = cloud.serve(&[("MINIGATE_INIT_DATA_ONE_TIME_USE", one_time_use)]).await;
         let user = random_user();
@@ -46,7 +46,7 @@ async fn a_client_that_repeats_its_opening_has_one_session() {
 
 #[tokio::test]
 async fn a_lost_answer_to_a_refresh_is_not_taken_for_reuse() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let api = cloud.serve(&[]).await;
     for key in [None, Some("k")] {
         let first = api.new_session().await.tokens;
@@ -63,7 +63,7 @@ async fn a_lost_answer_to_a_refresh_is_not_taken_for_reuse() {
 
 #[tokio::test]
 async fn a_client_that_repeats_its_refresh_with_a_key_keeps_its_session() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let api = cloud.serve(&[]).await;
     let first = api.new_session().await.tokens;
     let lost = cloud.inject_times(EVERY_ATTEMPT, "UpdateItem", Fault::SwallowAnswer);
@@ -79,7 +79,7 @@ async fn a_client_that_repeats_its_refresh_with_a_key_keeps_its_session() {
 /// Without a key, the repetition cannot be told from a theft. This is why clients should send one.
 #[tokio::test]
 async fn a_client_that_repeats_its_refresh_without_a_key_loses_its_session() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let api = cloud.serve(&[]).await;
     let first = api.new_session().await;
     let lost = cloud.inject_times(EVERY_ATTEMPT, "UpdateItem", Fault::SwallowAnswer);
@@ -93,7 +93,7 @@ async fn a_client_that_repeats_its_refresh_without_a_key_loses_its_session() {
 
 #[tokio::test]
 async fn a_lost_answer_changes_a_profile_once() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let api = cloud.serve(&[]).await;
     let session = api.new_session().await;
     let patch = || api.patch("/v1/me").bearer(&session.tokens.access);
@@ -118,7 +118,7 @@ async fn a_lost_answer_changes_a_profile_once() {
 
 #[tokio::test]
 async fn a_client_that_repeats_its_change_is_not_told_that_it_is_stale() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let api = cloud.serve(&[]).await;
     let session = api.new_session().await;
     let patch = async || {
@@ -135,7 +135,7 @@ async fn a_client_that_repeats_its_change_is_not_told_that_it_is_stale() {
 /// Ending is not repeated by itself: the client learns that it must look, and the session is gone.
 #[tokio::test]
 async fn a_lost_answer_ends_a_session_all_the_same() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let api = cloud.serve(&[]).await;
     let session = api.new_session().await;
     let other = api.open_session(session.user_id).await.tokens;
@@ -160,7 +160,7 @@ async fn a_lost_answer_ends_a_session_all_the_same() {
 /// The other way round: a theft is not taken for a lost answer.
 #[tokio::test]
 async fn reuse_is_known_in_spite_of_a_lost_answer() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let api = cloud.serve(&[]).await;
     let session = api.new_session().await;
     let first = &session.tokens.refresh;

@@ -18,15 +18,15 @@ fn change(api: &Deployment, tokens: &Tokens, language: &str) -> Request {
 }
 
 /// An instance that tells others of a change, and the others.
-async fn instances() -> Option<(Cloud, [Deployment; 3])> {
-    let cloud = Cloud::start().await?;
+async fn instances() -> (Cloud, [Deployment; 3]) {
+    let cloud = Cloud::start().await;
     let apis = [cloud.serve(&[]).await, cloud.serve(&[]).await, cloud.serve(&[]).await];
-    Some((cloud, apis))
+    (cloud, apis)
 }
 
 #[tokio::test]
 async fn a_user_reads_their_own_write_from_any_instance() {
-    let Some((_cloud, apis)) = instances().await else { return };
+    let (_cloud, apis) = instances().await;
     let tokens = apis[0].new_session().await.tokens;
     for (turn, tag) in ["de", "fr", "es", "it", "pt", "nl"].into_iter().enumerate() {
         let changed = change(&apis[turn % 3], &tokens, tag).send().await;
@@ -39,7 +39,7 @@ async fn a_user_reads_their_own_write_from_any_instance() {
 
 #[tokio::test]
 async fn a_session_that_one_instance_ends_is_refused_by_all() {
-    let Some((_cloud, apis)) = instances().await else { return };
+    let (_cloud, apis) = instances().await;
     let user = apis[0].new_session().await.user_id;
     for how in ["one", "all", "reuse"] {
         println!("{how}");
@@ -72,7 +72,7 @@ async fn a_session_that_one_instance_ends_is_refused_by_all() {
 /// An account that is remembered does not know of it yet.
 #[tokio::test]
 async fn a_session_is_good_at_once_on_instances_that_know_the_user() {
-    let Some((_cloud, apis)) = instances().await else { return };
+    let (_cloud, apis) = instances().await;
     let first = apis[0].new_session().await;
     for _ in 0..3 {
         for api in &apis {
@@ -87,7 +87,7 @@ async fn a_session_is_good_at_once_on_instances_that_know_the_user() {
 
 #[tokio::test]
 async fn a_user_who_comes_for_the_first_time_is_known_at_once() {
-    let Some((_cloud, apis)) = instances().await else { return };
+    let (_cloud, apis) = instances().await;
     let user = minigate_tests::random_user();
     let as_user = |api: &Deployment| api.get("/v1/me").tma(&api.bot.init_data(user));
     for api in &apis {
@@ -101,7 +101,7 @@ async fn a_user_who_comes_for_the_first_time_is_known_at_once() {
 
 #[tokio::test]
 async fn a_session_that_gives_way_to_another_is_refused_soon() {
-    let Some(cloud) = Cloud::start().await else { return };
+    let cloud = Cloud::start().await;
     let one = [("MINIGATE_SESSIONS_PER_USER", "1")];
     let (api, other) = (cloud.serve(&one).await, cloud.serve(&one).await);
     let first = api.new_session().await;
@@ -117,7 +117,7 @@ async fn a_session_that_gives_way_to_another_is_refused_soon() {
 /// The write is done and others do not know it: the client is told to try again, and that helps.
 #[tokio::test]
 async fn a_change_that_others_are_not_told_of_is_no_success() {
-    let Some((cloud, [api, other, _])) = instances().await else { return };
+    let (cloud, [api, other, _]) = instances().await;
     let session = api.new_session().await;
     let tokens = &session.tokens;
     assert_eq!(language(&other, tokens).await, "en");
@@ -144,7 +144,7 @@ async fn a_change_that_others_are_not_told_of_is_no_success() {
 
 #[tokio::test]
 async fn a_reuse_that_others_are_not_told_of_is_made_up_for() {
-    let Some((cloud, [api, other, _])) = instances().await else { return };
+    let (cloud, [api, other, _]) = instances().await;
     let tokens = api.new_session().await.tokens;
     read(&other, &tokens).await.assert_success(200, &["etag"]);
     api.refresh(&tokens.refresh).await.assert_success(200, &[]);
@@ -159,7 +159,7 @@ async fn a_reuse_that_others_are_not_told_of_is_made_up_for() {
 /// DynamoDB does not answer at all.
 #[tokio::test]
 async fn who_was_seen_before_an_outage_can_read_during_it() {
-    let Some((cloud, [api, other, _])) = instances().await else { return };
+    let (cloud, [api, other, _]) = instances().await;
     let session = api.new_session().await;
     let init_data = api.bot.init_data(session.user_id);
     read(&api, &session.tokens).await.assert_success(200, &["etag"]);
@@ -188,7 +188,7 @@ async fn who_was_seen_before_an_outage_can_read_during_it() {
 /// The table of the invalidations alone is down: everything is loaded, and nothing is wrong.
 #[tokio::test]
 async fn without_invalidations_accounts_are_loaded() {
-    let Some((cloud, [api, other, _])) = instances().await else { return };
+    let (cloud, [api, other, _]) = instances().await;
     let session = api.new_session().await;
     read(&api, &session.tokens).await.assert_success(200, &["etag"]);
     let path = format!("/v1/sessions/{}", session.tokens.session_id);
@@ -201,7 +201,7 @@ async fn without_invalidations_accounts_are_loaded() {
 /// The other way round: what has been checked needs nothing of the table with the accounts.
 #[tokio::test]
 async fn accounts_that_are_checked_need_no_load() {
-    let Some((cloud, [api, ..])) = instances().await else { return };
+    let (cloud, [api, ..]) = instances().await;
     let session = api.new_session().await;
     read(&api, &session.tokens).await.assert_success(200, &["etag"]);
     let failing = cloud.inject("Query", Fault::Refuse);
@@ -235,7 +235,7 @@ mod administrators {
 
     #[tokio::test]
     async fn what_was_mended_by_hand_is_read_again() {
-        let Some((cloud, [api, other, _])) = instances().await else { return };
+        let (cloud, [api, other, _]) = instances().await;
         let session = api.new_session().await;
         for (query, tag) in
             [(format!("tag=user%23{}", session.user_id), "de"), ("namespace=account".into(), "fr")]
@@ -279,7 +279,7 @@ mod administrators {
 
     #[tokio::test]
     async fn what_cannot_be_invalidated_is_refused_by_parameter_and_not_recorded() {
-        let Some(cloud) = Cloud::start().await else { return };
+        let cloud = Cloud::start().await;
         let api = cloud.serve(&[]).await;
         let long = format!("tag={}", "x".repeat(256));
         for (query, field) in [
@@ -305,7 +305,7 @@ mod administrators {
 
     #[tokio::test]
     async fn an_invalidation_that_fails_is_no_success() {
-        let Some(cloud) = Cloud::start().await else { return };
+        let cloud = Cloud::start().await;
         let api = cloud.serve(&[]).await;
         let failing = cloud.inject(Cloud::cache(), Fault::ServerError);
         for query in ["tag=user%231", "namespace=account", "namespace=policies"] {
@@ -322,7 +322,7 @@ mod administrators {
 
     #[tokio::test]
     async fn nothing_is_counted_at_first() {
-        let Some(cloud) = Cloud::start().await else { return };
+        let cloud = Cloud::start().await;
         let api = cloud.serve(&[]).await;
         let told = as_admin(&api, api.get("/v1/system/cache")).send().await;
         let counts = json!({
