@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::service::{Service, free_port};
-use crate::{python::Environment, workspace::command};
+use crate::{
+    python::Environment,
+    workspace::{self, command},
+};
 
 const REGION: &str = "eu-central-1";
 /// Where the emulator looks for programs, such as Node for functions that are written for it.
@@ -27,8 +30,9 @@ impl Emulator {
         fs::create_dir_all(&home).map_err(|error| error.to_string())?;
         let port = free_port()?;
         let endpoint_url = format!("http://127.0.0.1:{port}");
-        let mut command = Command::new(environment.program("ministack"));
+        let mut command = Command::new(environment.program("python"));
         command
+            .arg(workspace::root().join("infrastructure/emulator/start.py"))
             .current_dir(&home)
             // Its functions inherit its environment.
             .env_clear()
