@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Store, StoreError,
     audit::append,
-    call::{Item, decoded, failed, first_failure, not_built, number},
+    call::{Item, decoded, failed, first_failure, not_built, number, transaction_failed},
     keys::{self, PARTITION_KEY},
 };
 
@@ -93,7 +93,7 @@ impl Store {
                 Ok(ChangePolicies::Changed(PolicyOverrides { by_policy: policies, version }))
             }
             Err(error) if is_raced(&error) => Ok(ChangePolicies::Stale),
-            Err(error) => Err(failed("TransactWriteItems", error)),
+            Err(error) => Err(transaction_failed(error)),
         }
     }
 }
