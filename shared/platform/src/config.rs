@@ -96,6 +96,9 @@ pub struct Config {
     pub runtime_api: String,
 }
 
+/// The greatest age up to which a deployment may take init data.
+pub(crate) const OLDEST_INIT_DATA: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// Everything that is wrong with the environment.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub struct ConfigError {
@@ -165,7 +168,12 @@ impl Config {
                 300,
                 31_536_000,
             ),
-            init_data_max_age: reader.seconds("INIT_DATA_SECONDS", "86400", 60, 604_800),
+            init_data_max_age: reader.seconds(
+                "INIT_DATA_SECONDS",
+                "86400",
+                60,
+                OLDEST_INIT_DATA.as_secs(),
+            ),
             init_data_one_time_use: reader.optional("INIT_DATA_ONE_TIME_USE", "false", switch),
             address_limit_per_minute: reader.optional("ADDRESS_LIMIT_PER_MINUTE", "600", |text| {
                 whole_number(text, 1, 1_000_000)

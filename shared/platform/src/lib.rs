@@ -27,8 +27,9 @@ mod serve;
 mod system;
 mod telemetry;
 pub mod tokens;
+mod turns;
 
-pub use background::Background;
+pub use background::{Background, WorkPanicked};
 pub use config::{Config, ConfigError, environment};
 pub use metrics::{Metric, Metrics};
 pub use minigate_domain::Clock;

@@ -21,6 +21,7 @@ use crate::{
     layers::AddressLimit,
     limits::Limits,
     secrets::{Bots, SecretsManager, SigningSecret, Surroundings},
+    turns::Turns,
 };
 
 /// How long a start waits for the secrets. A Secrets Manager that is down must not keep a function
@@ -55,6 +56,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Work that requests leave running.
     pub background: Background,
+    /// Whose session is being opened.
+    pub(crate) openings: Turns,
     is_cold: AtomicBool,
 }
 
@@ -110,6 +113,7 @@ impl Platform {
             store,
             metrics,
             background,
+            openings: Turns::default(),
             is_cold: AtomicBool::new(true),
         }))
     }
