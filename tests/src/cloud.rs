@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Deref};
 
-use aws_sdk_dynamodb::Client as DynamoDb;
+use aws_sdk_dynamodb::{Client as DynamoDb, types::AttributeValue};
 use aws_sdk_secretsmanager::Client as SecretsManager;
 use minigate_embedded_aws::EmbeddedAws;
 use minigate_embedded_aws::protocol::Call;
@@ -108,6 +108,23 @@ impl Cloud {
     /// DynamoDB, past the proxy.
     pub async fn dynamodb(&self) -> DynamoDb {
         DynamoDb::new(&configuration_of_emulator(&self.aws.endpoint_url()).await)
+    }
+
+    /// Has a session end at this moment, in Unix milliseconds.
+    pub async fn age_session(&self, user_id: u64, session_id: &str, expires_at: u64) {
+        let update = self.dynamodb().await.update_item().table_name("minigate-Main");
+        let text = |text: String| AttributeValue::S(text);
+        update
+            .key("PK", text(format!("USER#{user_id}")))
+            .key("SK", text("ACCOUNT#SESSIONS".to_owned()))
+            .update_expression("SET #sessions.#session.#expires_at = :end")
+            .expression_attribute_names("#sessions", "sessions")
+            .expression_attribute_names("#session", session_id)
+            .expression_attribute_names("#expires_at", "expires_at")
+            .expression_attribute_values(":end", AttributeValue::N(expires_at.to_string()))
+            .send()
+            .await
+            .expect("the session is there");
     }
 
     /// Puts a new version of a secret in its place, as a rotation does, or creates it.

@@ -3,7 +3,7 @@
 //! | route | who | store calls |
 //! |---|---|---|
 //! | `GET /v1/me` | the user, in a session that has not been revoked | 1 read |
-//! | `PATCH /v1/me` | the same | 1 read (none with init data), 2 writes: the profile, and word of it to other instances |
+//! | `PATCH /v1/me` | the same | 1 read (none with init data), 2 writes: the account is invalidated on other instances, then the profile changes |
 //!
 //! A profile has a version, which is its entity tag. `PATCH` with `If-Match` changes only that
 //! version, so that of two devices the second one learns of the first one's change; repeating it
@@ -68,12 +68,9 @@ async fn change_profile(
         IfMatch::Never => return Err(version_mismatch()),
     };
     let now = platform.now();
-    match platform.store.change_profile(user.id, &change, known_version, now).await? {
-        ChangeProfile::Changed(profile) => {
-            // Before the answer: whoever has it reads the new profile from any instance.
-            platform.caches.accounts.changed(user.id).await?;
-            Ok(answer(profile))
-        }
+    let accounts = &platform.caches.accounts;
+    match accounts.change_profile(user.id, change, known_version, now).await? {
+        ChangeProfile::Changed(profile) => Ok(answer(profile)),
         ChangeProfile::Stale(_) => Err(version_mismatch()),
         ChangeProfile::NoProfile => Err(no_profile()),
     }

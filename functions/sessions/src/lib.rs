@@ -2,20 +2,24 @@
 //!
 //! | route | who | store calls |
 //! |---|---|---|
-//! | `POST /v1/sessions` | anyone with init data | 1 read, 1 write; beside the answer 1 write if a session ends that may still be in use |
-//! | `POST /v1/sessions/refresh` | anyone with a refresh token | 1 write |
+//! | `POST /v1/sessions` | anyone with init data | 1 read, 1 write; in the background 1 write if a session ends that may still be in use. A repetition writes only where init data is exchanged once |
+//! | `POST /v1/sessions/refresh` | anyone with a refresh token | 1 write; 2 more when a token is used again and its session ends |
 //! | `GET /v1/sessions` | the user | 1 read |
 //! | `DELETE /v1/sessions/{id}` | the user | 2 writes |
 //! | `DELETE /v1/sessions` | the user | 2 writes |
 //!
-//! The second write tells other instances that sessions have ended. Where it fails, the answer is 503,
-//! and a repetition makes up for it, although it does not find the session any more.
+//! Of two writes the first one invalidates the account on other instances. Where it fails, the answer
+//! is 503 and nothing has changed.
 //!
 //! Opening a session counts against the limits `login` (of the user) and `login-address`, once the
-//! init data is verified and while the account is read; a refresh against `refresh`.
+//! init data is verified and while the account is read; a refresh against `refresh`, which holds for
+//! each session: whoever replays the token of one that has ended takes nothing from the others.
 //!
 //! The two `POST` routes take an `Idempotency-Key`: a repetition with the same key gets the same
-//! session, and tokens for it, instead of a second session or the end of the first.
+//! session, and tokens for it, instead of a second session or the end of the first. A session that has
+//! expired answers no repetition. Where init data is exchanged once, a repetition uses up the init data
+//! that it brings, if that is not what the session was opened with; and init data that was exchanged
+//! for another session is refused whatever the key.
 
 use axum::{
     extract::State,
@@ -27,7 +31,7 @@ use minigate_domain::{
 };
 use minigate_platform::{
     Code, Metric, Platform, Problem, ProblemDocument, Router,
-    auth::{TelegramUser, User, tell_of_ended_sessions, verify_init_data, verify_refresh_token},
+    auth::{self, TelegramUser, User, verify_init_data, verify_refresh_token},
     extract::{ClientAddress, ClientOrigin, IdempotencyKey, Json, OptionalJson, Path},
     limits::{Charge, RateLimits, Rule},
     tokens::{AccessClaims, KeyRing, RefreshClaims},
@@ -94,14 +98,10 @@ async fn open_session(
         limit: settings.sessions_per_user,
         one_time_use: one_time_use(&platform, &telegram),
     };
-    let opened = platform.store.open_session(&request, account, now).await?;
-    let OpenedSession { id, session, profile, tier, ended_last_used } =
-        opened.map_err(|AlreadyUsed| {
-            Problem::new(Code::InitDataUsed).field("init_data", "was exchanged before")
-        })?;
-    if let Some(last_used) = ended_last_used {
-        tell_of_ended_sessions(&platform, telegram.id, last_used);
-    }
+    let opened = auth::open_session(&platform, request, account, now).await?;
+    let OpenedSession { id, session, profile, tier, .. } = opened.map_err(|AlreadyUsed| {
+        Problem::new(Code::InitDataUsed).field("init_data", "was exchanged before")
+    })?;
     let whose = Whose { user_id: telegram.id, session_id: id, bot_id: telegram.bot_id };
     let tokens = tokens(&platform, &keys, whose, Rotated::of(&session, tier), now);
     let out = OpenedSessionOut { tokens, user: UserOut::from(profile) };
@@ -132,7 +132,7 @@ async fn refresh_session(
 ) -> Result<Json<TokensOut>, Problem> {
     let claims = verify_refresh_token(&platform, &body.refresh_token).await?;
     let RefreshClaims { user_id, session_id, bot_id, generation, .. } = claims;
-    limits.admit(&[Charge::user(Rule::Refresh, user_id, Tier::default())]).await?;
+    limits.admit(&[Charge::session(Rule::Refresh, session_id)]).await?;
     let keys = platform.signing.keys().await?;
 
     let now = platform.now();
@@ -141,11 +141,8 @@ async fn refresh_session(
     let made_by =
         made_by.or_else(|| SessionId::random(&*platform.entropy).to_string().parse().ok());
     let rotation = Rotation::new(generation, origin, made_by, now, lifetime);
-    let rotated = platform.store.rotate_session(user_id, session_id, &rotation, now).await?;
-    if let Err(RefreshRefusal::Reused | RefreshRefusal::Ended) = rotated {
-        // Of one that has ended too: it may have been this very request, repeated.
-        platform.caches.accounts.changed(user_id).await?;
-    }
+    let accounts = &platform.caches.accounts;
+    let rotated = accounts.rotate_session(user_id, session_id, &rotation, now).await?;
     let rotated = rotated.map_err(|refusal| {
         let code = match refusal {
             RefreshRefusal::Ended => Code::SessionRevoked,
@@ -200,8 +197,7 @@ async fn revoke_session(
     user: User,
     Path(id): Path<SessionId>,
 ) -> Result<StatusCode, Problem> {
-    let revocation = platform.store.revoke_session(user.id, id, user.session_id).await?;
-    answer(&platform, user.id, revocation).await
+    answer(platform.caches.accounts.revoke_session(user.id, id, user.session_id).await?)
 }
 
 /// Ends all sessions of the user, the present one included.
@@ -216,18 +212,10 @@ async fn revoke_all_sessions(
     State(platform): State<Platform>,
     user: User,
 ) -> Result<StatusCode, Problem> {
-    let revocation = platform.store.revoke_all_sessions(user.id, user.session_id).await?;
-    answer(&platform, user.id, revocation).await
+    answer(platform.caches.accounts.revoke_all_sessions(user.id, user.session_id).await?)
 }
 
-/// Tells other instances first, whatever came of the write: it may have been done by this very
-/// request, repeated because telling failed.
-async fn answer(
-    platform: &Platform,
-    user_id: UserId,
-    revocation: Revocation,
-) -> Result<StatusCode, Problem> {
-    platform.caches.accounts.changed(user_id).await?;
+fn answer(revocation: Revocation) -> Result<StatusCode, Problem> {
     match revocation {
         Revocation::Revoked => Ok(StatusCode::NO_CONTENT),
         Revocation::NotFound => Err(Problem::new(Code::SessionNotFound)),
@@ -248,7 +236,7 @@ fn first_profile(telegram: &TelegramUser, now: Timestamp) -> Profile {
 fn one_time_use(platform: &Platform, telegram: &TelegramUser) -> Option<OneTimeUse> {
     let hash =
         telegram.init_data_hash.clone().filter(|_| platform.config.init_data_one_time_use)?;
-    Some(OneTimeUse { hash, until: telegram.init_data_expires_at })
+    Some(OneTimeUse { hash, until: telegram.init_data_gone_at })
 }
 
 #[derive(Clone, Copy)]
@@ -268,20 +256,16 @@ fn tokens(
     let Whose { user_id, session_id, bot_id } = whose;
     let Rotated { generation, refreshed_at: issued_at, expires_at, tier } = newest;
     let lifetime = platform.settings().access_token_lifetime;
-    let access = AccessClaims {
-        user_id,
-        session_id,
-        bot_id,
-        tier,
-        issued_at: now,
-        expires_at: now.after(lifetime),
-    };
+    // None lasts longer than the session, which a repetition may find shortly before its end.
+    let access_ends = now.after(lifetime).min(expires_at);
+    let access =
+        AccessClaims { user_id, session_id, bot_id, tier, issued_at: now, expires_at: access_ends };
     let refresh = RefreshClaims { user_id, session_id, bot_id, generation, issued_at, expires_at };
     TokensOut {
         session_id,
         token_type: "Bearer",
         access_token: keys.sign_access(&access),
-        expires_in: lifetime.as_secs(),
+        expires_in: access_ends.since(now).as_secs(),
         refresh_token: keys.sign_refresh(&refresh),
         refresh_expires_in: expires_at.since(now).as_secs(),
         tier: tier.as_str(),

@@ -1,4 +1,4 @@
-//! Where one user, address or API key stands with its limits.
+//! Where one user, session, address or API key stands with its limits.
 
 use axum::{extract::State, http::StatusCode};
 use minigate_domain::{AuditEntry, Tier, UserId};
@@ -14,12 +14,12 @@ use utoipa::ToSchema;
 /// API Gateway's ids of API keys are much shorter.
 const MAX_API_KEY_BYTES: usize = 128;
 
-/// Says where a user, an address or an API key stands with each of its limits. It takes nothing.
+/// Says where a user, a session, an address or an API key stands with each of its limits. It takes nothing.
 #[utoipa::path(
     get, path = "/v1/system/limits/keys/{kind}/{id}", tag = "system",
     params(
-        ("kind" = String, Path, description = "`user`, `address` or `api-key`"),
-        ("id" = String, Path, description = "A user's id, an address, or the id of an API key"),
+        ("kind" = String, Path, description = "`user`, `session`, `address` or `api-key`"),
+        ("id" = String, Path, description = "A user's or a session's id, an address, or the id of an API key"),
     ),
     security(("accessToken" = []), ("initData" = [])),
     responses((status = 200, body = KeyOut)),
@@ -47,12 +47,12 @@ pub(crate) async fn read(
     Ok(Json(KeyOut { tier: subject.user.map(|_| tier.as_str()), limits }))
 }
 
-/// Gives a user, an address or an API key all units of all its limits back.
+/// Gives a user, a session, an address or an API key all units of all its limits back.
 #[utoipa::path(
     delete, path = "/v1/system/limits/keys/{kind}/{id}", tag = "system",
     params(
-        ("kind" = String, Path, description = "`user`, `address` or `api-key`"),
-        ("id" = String, Path, description = "A user's id, an address, or the id of an API key"),
+        ("kind" = String, Path, description = "`user`, `session`, `address` or `api-key`"),
+        ("id" = String, Path, description = "A user's or a session's id, an address, or the id of an API key"),
     ),
     security(("accessToken" = []), ("initData" = [])),
     responses((status = 204, description = "They are back. An instance that has denied a request of the key denies others until the time that it has named")),
@@ -91,6 +91,12 @@ impl Subject {
                     id.parse().map_err(|_| invalid("id", "must be a Telegram user id"))?;
                 Ok(Self { per: Per::User, key: Key::user(user), user: Some(user) })
             }
+            "session" => {
+                let session = id
+                    .parse()
+                    .map_err(|_| invalid("id", "must be a session's 32 hexadecimal digits"))?;
+                Ok(Self { per: Per::Session, key: Key::session(session), user: None })
+            }
             "address" => {
                 let address = id.parse().map_err(|_| invalid("id", "must be an IP address"))?;
                 let key = Key::address(ClientAddress(Some(address)));
@@ -101,7 +107,7 @@ impl Subject {
                 Ok(Self { per: Per::ApiKey, key, user: None })
             }
             "api-key" => Err(invalid("id", "must have 1 to 128 bytes")),
-            _ => Err(invalid("kind", "must be `user`, `address` or `api-key`")),
+            _ => Err(invalid("kind", "must be `user`, `session`, `address` or `api-key`")),
         }
     }
 

@@ -9,8 +9,8 @@
 //! | `GET /v1/system/settings` | 1 read |
 //! | `PUT /v1/system/settings` | 1 read, 1 write |
 //! | `DELETE /v1/system/settings` | 1 read, 1 write |
-//! | `GET /v1/system/limits/keys/{kind}/{id}` | a read of the limiter for each limit of the kind |
-//! | `DELETE /v1/system/limits/keys/{kind}/{id}` | 1 write, 1 of the limiter |
+//! | `GET /v1/system/limits/keys/{kind}/{id}` | a read of the limiter for each limit of the kind; 1 more of a user's tier |
+//! | `DELETE /v1/system/limits/keys/{kind}/{id}` | 1 write, and one of the limiter for each limit of the kind |
 //! | `PUT /v1/system/users/{id}/tier` | 1 read, 1 write |
 //! | `GET /v1/system/audit` | 1 read |
 //! | `GET /v1/system/cache` | 1 read |

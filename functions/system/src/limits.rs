@@ -254,7 +254,7 @@ struct LimitsOut {
 struct LimitOut {
     /// Its name.
     policy: &'static str,
-    /// What it holds for: `user`, `address` or `api-key`.
+    /// What it holds for: `user`, `session`, `address` or `api-key`.
     per: &'static str,
     /// As this instance has it, for the free tier.
     in_force: TermsOut,

@@ -7,6 +7,10 @@
 //! Up to 100 init data in one request, each checked by HMAC, with the keys of this deployment's bots,
 //! or by Telegram's Ed25519 signature, for any bot. A refused one is a verdict, not an error. Each
 //! counts as a unit of the limit `verify`, which holds for an API key.
+//!
+//! A verdict is about the signature and the age, and about nothing that is stored: where init data is
+//! exchanged for a session once, it says the same before and after that. Whoever takes init data as a
+//! login of their own must remember what they took.
 
 use axum::extract::{DefaultBodyLimit, State};
 use minigate_domain::BotId;

@@ -47,7 +47,7 @@ impl Service {
     }
 
     /// An answer of this service with a JSON body.
-    pub(crate) fn answer(self, status: StatusCode, body: &serde_json::Value) -> Answer {
+    pub fn answer(self, status: StatusCode, body: &serde_json::Value) -> Answer {
         let content_type = match self {
             Self::DynamoDb | Self::DynamoDbStreams => "application/x-amz-json-1.0",
             Self::SecretsManager => "application/x-amz-json-1.1",

@@ -28,8 +28,9 @@ pub mod settings;
 mod system;
 mod telemetry;
 pub mod tokens;
+mod turns;
 
-pub use background::Background;
+pub use background::{Background, WorkPanicked};
 pub use config::{Config, ConfigError, environment};
 pub use metrics::{Metric, Metrics};
 pub use minigate_domain::Clock;

@@ -23,6 +23,7 @@ use crate::{
     metrics::Origin,
     secrets::{Bots, SecretsManager, SigningSecret, Surroundings},
     settings::{Adopted, Live, Settings},
+    turns::Turns,
 };
 
 /// How long a start waits for the secrets. A Secrets Manager that is down must not keep a function
@@ -58,6 +59,8 @@ pub struct Parts {
     /// Work that requests leave running.
     pub background: Background,
     pub(crate) live: Live,
+    /// Whose session is being opened.
+    pub(crate) openings: Turns,
     is_cold: AtomicBool,
 }
 
@@ -119,6 +122,7 @@ impl Platform {
             metrics,
             background,
             live,
+            openings: Turns::default(),
             is_cold: AtomicBool::new(true),
         }))
     }

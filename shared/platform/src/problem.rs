@@ -96,6 +96,7 @@ codes! {
     UnknownBot "unknown_bot" UNPROCESSABLE_ENTITY "This deployment does not serve that bot",
     RateLimited "rate_limited" TOO_MANY_REQUESTS "Too many requests",
     StoreUnavailable "store_unavailable" SERVICE_UNAVAILABLE "The database does not answer; try again",
+    AccountBusy "account_busy" SERVICE_UNAVAILABLE "Too many requests change this account at the same moment; try again",
     SecretsUnavailable "secrets_unavailable" SERVICE_UNAVAILABLE "The keys cannot be fetched; try again",
     DeadlineExceeded "deadline_exceeded" SERVICE_UNAVAILABLE "The request took too long; try again",
     InternalError "internal_error" INTERNAL_SERVER_ERROR "An error of ours, which has been logged",
@@ -285,8 +286,11 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable { .. } | StoreError::Contended { .. } => {
+            StoreError::Unavailable { .. } => {
                 Self::new(Code::StoreUnavailable).retry_after(Duration::from_secs(1))
+            }
+            StoreError::Contended { .. } => {
+                Self::new(Code::AccountBusy).retry_after(Duration::from_secs(1))
             }
             StoreError::Refused { .. } | StoreError::Corrupt { .. } => {
                 Self::new(Code::InternalError)

@@ -13,7 +13,7 @@ use crate::{
     Store, StoreError,
     account::sort_key,
     audit::append,
-    call::{Item, failed, first_failure, not_built, number, string},
+    call::{Item, failed, first_failure, not_built, number, string, transaction_failed},
     keys::{DOCUMENTS, MainKey, PARTITION_KEY, POLICIES, SETTINGS},
     policies, settings,
 };
@@ -108,7 +108,7 @@ impl Store {
         match written {
             Ok(_) => Ok(true),
             Err(error) if is_raced(&error) => Ok(false),
-            Err(error) => Err(failed("TransactWriteItems", error)),
+            Err(error) => Err(transaction_failed(error)),
         }
     }
 }

@@ -40,7 +40,7 @@ use minigate_embedded_aws::{
     loopback::{ANY_PORT, LoopbackServer, Upstream},
     protocol::{Answer, Call, Service},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 /// What happens to a call.
@@ -60,6 +60,11 @@ pub enum Fault {
     Throttle,
     /// The service's internal error, with status 500. The service never hears of the call.
     ServerError,
+    /// A transaction on the same item is under way: `TransactionConflictException`, and a transaction
+    /// is cancelled for that reason. DynamoDB never hears of the call.
+    Conflict,
+    /// A `BatchGetItem` is answered, and has read none of its keys.
+    LeaveUnprocessed,
 }
 
 /// Which calls are meant.
@@ -159,10 +164,12 @@ impl FaultProxy {
                 let body = body.collect().await.ok()?.to_bytes();
                 let key = partition_key(&body);
                 let struck = call.and_then(|call| lock(&shared).receive((call, key)));
-                let request = Request::from_parts(head, Either::Left(Full::new(body)));
+                let request = Request::from_parts(head, Either::Left(Full::new(body.clone())));
                 match struck {
                     None => forward(&upstream, request).await,
-                    Some((service, fault)) => strike(service, fault, &upstream, request).await,
+                    Some((service, fault)) => {
+                        strike(service, fault, &body, &upstream, request).await
+                    }
                 }
             }
         })
@@ -289,7 +296,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 /// The partition key of the item that a request to DynamoDB is about, if it is named `PK`.
 fn partition_key(body: &[u8]) -> String {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let body = json_of(body);
     let one = ["Key", "Item"].iter().find_map(|item| body[item]["PK"]["S"].as_str());
     let of_batch = || {
         let tables = body["RequestItems"].as_object()?;
@@ -313,6 +320,7 @@ async fn forward(upstream: &Upstream, request: Forwarded) -> Option<Answer> {
 async fn strike(
     service: Service,
     fault: Fault,
+    body: &[u8],
     upstream: &Upstream,
     request: Forwarded,
 ) -> Option<Answer> {
@@ -332,6 +340,8 @@ async fn strike(
             drop(forward(upstream, request).await?.into_body().collect().await);
             return None;
         }
+        Fault::LeaveUnprocessed => return Some(unprocessed(service, body)),
+        Fault::Conflict => return Some(conflict(service, body)),
         Fault::Throttle => (StatusCode::BAD_REQUEST, "ThrottlingException", "Rate exceeded"),
         Fault::ServerError => {
             let code = match service {
@@ -342,4 +352,32 @@ async fn strike(
         }
     };
     Some(service.error(status, code, message))
+}
+
+fn json_of(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_default()
+}
+
+/// What `BatchGetItem` says when it is throttled: it has read nothing of what it was asked for.
+fn unprocessed(service: Service, body: &[u8]) -> Answer {
+    let left = json!({ "Responses": {}, "UnprocessedKeys": json_of(body)["RequestItems"] });
+    service.answer(StatusCode::OK, &left)
+}
+
+fn conflict(service: Service, body: &[u8]) -> Answer {
+    let message = "Transaction is ongoing for the item";
+    let status = StatusCode::BAD_REQUEST;
+    let Some(writes) = json_of(body)["TransactItems"].as_array().map(Vec::len) else {
+        return service.error(status, "TransactionConflictException", message);
+    };
+    let mut reasons = vec![json!({ "Code": "None" }); writes];
+    if let Some(last) = reasons.last_mut() {
+        *last = json!({ "Code": "TransactionConflict", "Message": message });
+    }
+    let cancelled = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
+        "CancellationReasons": reasons,
+    });
+    service.answer(status, &cancelled)
 }

@@ -47,13 +47,15 @@ async fn keys_have_one_form() {
         ("user/ada", "id"),
         ("address/localhost", "id"),
         ("address/1.2.3", "id"),
-        ("session/1", "kind"),
+        ("session/1", "id"),
+        ("device/1", "kind"),
         (&*format!("api-key/{}", "x".repeat(129)), "id"),
     ] {
         let request = api.get(&format!("/v1/system/limits/keys/{path}"));
         as_admin(&api, request).send().await.assert_problem(400, "path_invalid", &[field]);
     }
-    for path in ["address/192.0.2.7", "address/2001:db8::1", "api-key/abc"] {
+    let session = format!("session/{}", "0".repeat(32));
+    for path in ["address/192.0.2.7", "address/2001:db8::1", "api-key/abc", &session] {
         let request = api.get(&format!("/v1/system/limits/keys/{path}"));
         let document = as_admin(&api, request).send().await.assert_success(200, &[]);
         assert_eq!(document["limits"].as_array().unwrap().len(), 1, "{document}");

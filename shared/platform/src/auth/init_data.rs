@@ -1,11 +1,16 @@
 //! Init data as credentials.
 
+use std::time::Duration;
+
 use axum::http::HeaderMap;
 use minigate_domain::{BotId, Timestamp, UserId};
 use minigate_init_data::InitData;
 
 use super::credentials::Credentials;
 use crate::{Code, Platform, Problem, settings::MAX_INIT_DATA_AGE};
+
+/// Clocks differ, and that of DynamoDB, by which it deletes a replay guard, is another one.
+const MARGIN: Duration = Duration::from_secs(60 * 60);
 
 /// A user as Telegram has just described them.
 #[derive(Clone, Debug)]
@@ -22,8 +27,9 @@ pub struct TelegramUser {
     pub language_code: Option<String>,
     /// The hash of the init data: no two init data have the same one.
     pub init_data_hash: Option<String>,
-    /// When the init data will be too old to be taken, also if the settings are changed meanwhile.
-    pub init_data_expires_at: Timestamp,
+    /// When the init data will be too old to be taken by any instance, whatever age the deployment
+    /// may come to allow.
+    pub init_data_gone_at: Timestamp,
 }
 
 /// Verifies init data from the body of a request, or else from its `Authorization` header.
@@ -72,6 +78,7 @@ fn telegram_user(verified: &InitData, bot_id: BotId) -> Result<TelegramUser, Pro
     let id = UserId::new(user.id).map_err(|error| {
         Problem::new(Code::UserInvalid).field("init_data", format!("`user.id` is {error}"))
     })?;
+    // Not the present age: when it is raised, init data that had become too old is taken again.
     let signed_at = Timestamp::from_unix_millis(verified.auth_date().saturating_mul(1_000));
     Ok(TelegramUser {
         id,
@@ -80,6 +87,6 @@ fn telegram_user(verified: &InitData, bot_id: BotId) -> Result<TelegramUser, Pro
         last_name: user.last_name.clone(),
         language_code: user.language_code.clone(),
         init_data_hash: verified.hash().map(str::to_owned),
-        init_data_expires_at: signed_at.after(MAX_INIT_DATA_AGE),
+        init_data_gone_at: signed_at.after(MAX_INIT_DATA_AGE + MARGIN),
     })
 }

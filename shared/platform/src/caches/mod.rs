@@ -39,7 +39,7 @@ use minigate_store::Store;
 pub use minigate_cache::Tag;
 
 pub use self::{
-    accounts::{Account, Accounts, CachedAccount},
+    accounts::{Account, Accounts, CachedAccount, HOLD},
     jwks::PublishedKeys,
 };
 use self::{counts::Counts, jwks::KEYS_AT_MOST};
@@ -140,6 +140,7 @@ impl Caches {
                 cache.clone(),
                 store.clone(),
                 background,
+                Arc::clone(&clock),
             ),
             policies: policies(&cache).build()?,
             jwks: PublishedKeys::new(jwks(&own).build()?, signing.clone(), clock),

@@ -1,6 +1,6 @@
 //! Every limit of the API, as data: this is the file to change a default or to add a limit.
 //!
-//! A limit has a key, the user, address or API key that it holds for, and so many units per period.
+//! A limit has a key, the user, session, address or API key that it holds for, and so many units per period.
 //! What stands here is for the free tier; the other tiers have a multiple of it. A deployment
 //! (`MINIGATE_LIMITS`) and administrators (`PUT /v1/system/limits/{policy}`) can change all of it
 //! but the key and the multiples.
@@ -13,6 +13,8 @@ use minigate_limiter::{Mode, OnStoreFailure, Policy};
 pub enum Per {
     /// Each user.
     User,
+    /// Each session of a user.
+    Session,
     /// Each network address of a client.
     Address,
     /// Each API key of a machine client.
@@ -24,6 +26,7 @@ impl Per {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
+            Self::Session => "session",
             Self::Address => "address",
             Self::ApiKey => "api-key",
         }
@@ -138,9 +141,10 @@ rules! {
         floor: A_SESSION_AN_HOUR,
         multiples: FLAT,
     };
-    /// Tokens that a user's sessions are refreshed with. Each session needs one in five minutes.
+    /// Tokens that a session is refreshed with, which needs one in five minutes. Not of the user, whose
+    /// other sessions would pay for whoever replays the token of one that has ended.
     Refresh "refresh" Defaults {
-        per: Per::User,
+        per: Per::Session,
         limit: 30,
         period_seconds: 60,
         without_store: WithoutStore::Open,

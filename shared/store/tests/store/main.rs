@@ -3,6 +3,7 @@
 
 mod audit;
 mod bed;
+mod cache_counts;
 mod policies;
 mod profiles;
 mod sessions;

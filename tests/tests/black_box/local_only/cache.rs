@@ -1,5 +1,7 @@
 //! Instances remember accounts, and what one of them changes holds for all at once.
 
+use std::time::Duration;
+
 use minigate_embedded_aws::protocol::Service;
 use minigate_testkit::faults::{Fault, Target};
 use minigate_tests::{Answer, Cloud, Deployment, Request, Tokens, eventually};
@@ -114,9 +116,9 @@ async fn a_session_that_gives_way_to_another_is_refused_soon() {
     read(&other, &second.tokens).await.assert_success(200, &["etag"]);
 }
 
-/// The write is done and others do not know it: the client is told to try again, and that helps.
+/// Other instances cannot be notified: nothing is changed, and the client is told to try again.
 #[tokio::test]
-async fn a_change_that_others_are_not_told_of_is_no_success() {
+async fn a_change_that_others_cannot_be_told_of_is_not_made() {
     let (cloud, [api, other, _]) = instances().await;
     let session = api.new_session().await;
     let tokens = &session.tokens;
@@ -127,7 +129,7 @@ async fn a_change_that_others_are_not_told_of_is_no_success() {
     let failing = cloud.inject(telling(), Fault::ServerError);
     put().send().await.assert_problem(503, "store_unavailable", &[]);
     assert_eq!(failing.hits(), 3, "it is tried three times");
-    assert_eq!(language(&api, tokens).await, "de", "whoever made the change knows it");
+    assert_eq!(language(&api, tokens).await, "en");
     drop(failing);
     let repeated = put().send().await.assert_success(200, &["etag"]);
     assert_eq!((&repeated["language"], &repeated["version"]), (&"de".into(), &2.into()));
@@ -137,13 +139,14 @@ async fn a_change_that_others_are_not_told_of_is_no_success() {
     let failing = cloud.inject(telling(), Fault::Refuse);
     end().send().await.assert_problem(503, "store_unavailable", &[]);
     drop(failing);
-    end().send().await.assert_problem(401, "session_revoked", &[]);
+    api.assert_alive(tokens).await;
+    end().send().await.assert_success(204, &[]);
     api.assert_ended(tokens).await;
     other.assert_ended(tokens).await;
 }
 
 #[tokio::test]
-async fn a_reuse_that_others_are_not_told_of_is_made_up_for() {
+async fn a_reuse_that_others_cannot_be_told_of_ends_the_session_later() {
     let (cloud, [api, other, _]) = instances().await;
     let tokens = api.new_session().await.tokens;
     read(&other, &tokens).await.assert_success(200, &["etag"]);
@@ -152,8 +155,58 @@ async fn a_reuse_that_others_are_not_told_of_is_made_up_for() {
     api.refresh(&tokens.refresh).await.assert_problem(503, "store_unavailable", &[]);
     drop(failing);
     let repeated = api.refresh(&tokens.refresh).await;
-    repeated.assert_problem(401, "session_revoked", &["refresh_token"]);
+    repeated.assert_problem(401, "refresh_token_reused", &["refresh_token"]);
     other.assert_ended(&tokens).await;
+}
+
+/// DynamoDB makes the change, and its answer is lost: no instance stays with what was before.
+#[tokio::test]
+async fn a_write_whose_answer_is_lost_leaves_no_instance_stale() {
+    let (cloud, [api, other, _]) = instances().await;
+    let session = api.new_session().await;
+    let victim = api.open_session(session.user_id).await.tokens;
+    let writes = || Target::from("UpdateItem").within("USER#");
+    for tokens in [&session.tokens, &victim] {
+        assert_eq!(language(&other, tokens).await, "en");
+    }
+    let lost = cloud.inject(writes(), Fault::SwallowAnswer);
+    let failed = change(&api, &session.tokens, "de").send().await;
+    failed.assert_problem(503, "store_unavailable", &[]);
+    drop(lost);
+    let served = read(&other, &session.tokens).await;
+    assert_eq!(served.assert_success(200, &["etag"])["language"], "de");
+    let next =
+        change(&other, &session.tokens, "fr").header("if-match", served.header("etag").unwrap());
+    next.send().await.assert_success(200, &["etag"]);
+
+    for path in [format!("/v1/sessions/{}", victim.session_id), "/v1/sessions".to_owned()] {
+        let lost = cloud.inject(writes(), Fault::SwallowAnswer);
+        let failed = api.delete(&path).bearer(&session.tokens.access).send().await;
+        failed.assert_problem(503, "store_unavailable", &[]);
+        assert_eq!(lost.hits(), 1);
+        drop(lost);
+        other.assert_ended(&victim).await;
+    }
+    other.assert_ended(&session.tokens).await;
+}
+
+/// The deadline stops the request and not the change.
+#[tokio::test]
+async fn a_change_goes_on_when_its_request_is_stopped() {
+    let cloud = Cloud::start().await;
+    let api = cloud.serve(&[("MINIGATE_REQUEST_SECONDS", "1")]).await;
+    let other = cloud.serve(&[]).await;
+    let tokens = api.new_session().await.tokens;
+    assert_eq!(language(&other, &tokens).await, "en");
+    assert_eq!(language(&api, &tokens).await, "en");
+    let late = Fault::DelayRequest(Duration::from_millis(1_200));
+    let slow = cloud.inject_times(1, Target::from("UpdateItem").within("USER#"), late);
+    let stopped = change(&api, &tokens, "de").send().await;
+    stopped.assert_problem(503, "deadline_exceeded", &[]);
+    assert_eq!(slow.hits(), 1);
+    eventually("the change", async || (language(&other, &tokens).await == "de").then_some(()))
+        .await;
+    assert_eq!(language(&api, &tokens).await, "de");
 }
 
 /// DynamoDB does not answer at all.

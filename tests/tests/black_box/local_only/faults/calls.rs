@@ -91,8 +91,8 @@ async fn the_other_routes() {
     let tma = |request: Request| request.tma(&api.bot.init_data(user_id));
     let bearer = |request: Request| request.bearer(&tokens.access);
     let language = || api.patch("/v1/me").json(&json!({ "language": "de" }));
-    let refresh = api.post("/v1/sessions/refresh");
-    let refresh = refresh.json(&json!({ "refresh_token": tokens.refresh }));
+    let body = json!({ "refresh_token": tokens.refresh });
+    let refresh = || api.post("/v1/sessions/refresh").json(&body);
     let other = format!("/v1/sessions/{}", other.session_id);
     for (name, request, status, expected) in [
         ("health", api.get("/health"), 200, ""),
@@ -102,15 +102,62 @@ async fn the_other_routes() {
         ("change with a token", bearer(language()), 200, "UpdateItem r1 w1 +1"),
         ("read after a change", bearer(api.get("/v1/me")), 200, "Query +1"),
         ("change with init data", tma(language()), 200, "UpdateItem w1 +1"),
-        ("stale change", tma(language().header("if-match", "\"9\"")), 412, "UpdateItem +1"),
+        ("stale change", tma(language().header("if-match", "\"9\"")), 412, "UpdateItem w1 +1"),
         ("list", bearer(api.get("/v1/sessions")), 200, "GetItem +1"),
-        ("refresh", refresh, 200, "UpdateItem +1"),
+        ("refresh", refresh(), 200, "UpdateItem +1"),
         ("revoke", bearer(api.delete(&other)), 204, "UpdateItem w1 +1"),
         ("revoke again", bearer(api.delete(&other)), 404, "UpdateItem w1 +1"),
         ("revoke all", bearer(api.delete("/v1/sessions")), 204, "UpdateItem w1 +1"),
         ("revoked", bearer(api.get("/v1/sessions")), 401, "GetItem +1"),
+        ("refresh of what has ended", refresh(), 401, "UpdateItem +1"),
     ] {
         let (_, made) = calls(&cloud, request, status).await;
+        assert_eq!(made, expected, "{name}");
+    }
+}
+
+/// A token that is used again ends its session, which other instances must know; nothing more comes of
+/// the next time.
+#[tokio::test]
+async fn reuse_is_paid_for_once() {
+    let (cloud, api, session) = prepared().await;
+    let body = json!({ "refresh_token": session.tokens.refresh });
+    let refresh = || api.post("/v1/sessions/refresh").json(&body);
+    for (status, expected) in [
+        (200, "UpdateItem +1"),
+        (401, "UpdateItem UpdateItem w1 +1"),
+        (401, "UpdateItem +1"),
+        (401, "UpdateItem +1"),
+    ] {
+        let (_, made) = calls(&cloud, refresh(), status).await;
+        assert_eq!(made, expected);
+    }
+}
+
+/// With init data, which saves the check of the session. Reads of the limits are not counted: they are
+/// also made in the background.
+#[tokio::test]
+async fn the_routes_of_administrators() {
+    let (cloud, api, session) = prepared().await;
+    let tma = |request: Request| request.tma(&api.bot.init_data(api.admin_id));
+    let user = session.user_id;
+    let tier = api.put(&format!("/v1/system/users/{user}/tier"));
+    let change = api.put("/v1/system/limits/ai").json(&json!({ "limit": 9 }));
+    let keys = format!("/v1/system/limits/keys/user/{user}");
+    let tag = format!("/v1/system/cache?tag=user%23{user}");
+    for (name, request, status, expected) in [
+        ("limits", api.get("/v1/system/limits"), 200, "+1"),
+        ("change of a limit", change, 200, "TransactWriteItems +1"),
+        ("reset of a limit", api.delete("/v1/system/limits/ai"), 200, "TransactWriteItems +1"),
+        ("reset of all", api.delete("/v1/system/limits"), 200, "TransactWriteItems +1"),
+        ("key", api.get(&keys), 200, "Query +5"),
+        ("reset of a key", api.delete(&keys), 204, "PutItem +5"),
+        ("tier", tier.json(&json!({ "tier": "pro" })), 204, "Query TransactWriteItems +1"),
+        ("audit", api.get("/v1/system/audit"), 200, "Query +1"),
+        ("cache", api.get("/v1/system/cache"), 200, "BatchGetItem +1"),
+        ("invalidation", api.delete(&tag), 204, "PutItem w1 +1"),
+    ] {
+        let (_, made) = calls(&cloud, tma(request), status).await;
         assert_eq!(made, expected, "{name}");
     }
 }

@@ -2,7 +2,7 @@
 //! again, and nothing is half-written.
 
 use minigate_embedded_aws::protocol::Service;
-use minigate_testkit::faults::Fault;
+use minigate_testkit::faults::{Fault, Target};
 use minigate_tests::{Cloud, Deployment, OpenSession, Request, Tokens, random_user};
 use serde_json::{Value, json};
 
@@ -120,7 +120,10 @@ async fn a_passing_fault_is_not_noticed() {
         let session = api.new_session().await;
         let other = api.open_session(session.user_id).await.tokens;
         for (name, request) in writes(&api, &session, &other) {
-            let call = if name == "open" { "Query" } else { "UpdateItem" };
+            let call = match name {
+                "open" => Target::from("Query"),
+                _ => Target::from("UpdateItem").within("USER#"),
+            };
             let once = cloud.inject_times(1, call, fault);
             let answer = request.send().await;
             assert_eq!(once.hits(), 1, "{name}");
@@ -139,4 +142,30 @@ async fn a_passing_fault_is_not_noticed() {
         api.assert_alive(&session.tokens).await;
         assert_eq!(once.hits(), 1);
     }
+}
+
+/// A transaction on the user's items is under way. Such a call has changed nothing, so that it is
+/// repeated whatever it is.
+#[tokio::test]
+async fn a_conflict_is_not_noticed_unless_it_lasts() {
+    let cloud = Cloud::start().await;
+    let api = cloud.serve(&[]).await;
+    let session = api.new_session().await;
+    let other = api.open_session(session.user_id).await.tokens;
+    let account = || Target::from("UpdateItem").within("USER#");
+    let lasting = cloud.inject(account(), Fault::Conflict);
+    for (name, request) in writes(&api, &session, &other) {
+        let code = if name == "open" { "account_busy" } else { "store_unavailable" };
+        request.send().await.assert_problem(503, code, &[]);
+    }
+    drop(lasting);
+    for (name, request) in writes(&api, &session, &other) {
+        let passing = cloud.inject_times(2, account(), Fault::Conflict);
+        let answer = request.send().await;
+        assert_eq!(passing.hits(), 2, "{name}");
+        assert!((200..300).contains(&answer.status), "{name}: {}", answer.body);
+    }
+    let passing = cloud.inject_times(2, "TransactWriteItems", Fault::Conflict);
+    api.new_session().await;
+    assert_eq!(passing.hits(), 2);
 }

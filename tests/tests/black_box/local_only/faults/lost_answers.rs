@@ -1,12 +1,17 @@
 //! The worst of the faults: DynamoDB does the work and its answer is lost. Nothing may happen twice,
 //! and a client that repeats its request must not be taken for a thief.
 
-use minigate_testkit::faults::Fault;
+use minigate_testkit::faults::{Fault, Target};
 use minigate_tests::{Cloud, Tokens, claims, random_user};
 use serde_json::json;
 
 /// More than the SDK tries.
 const EVERY_ATTEMPT: usize = 100;
+
+/// The updates of users' items, and not those that invalidate them.
+fn of_accounts() -> Target {
+    Target::from("UpdateItem").within("USER#")
+}
 
 #[tokio::test]
 async fn a_lost_answer_opens_one_session() {
@@ -98,7 +103,7 @@ async fn a_lost_answer_changes_a_profile_once() {
     let session = api.new_session().await;
     let patch = || api.patch("/v1/me").bearer(&session.tokens.access);
 
-    let lost = cloud.inject_times(1, "UpdateItem", Fault::SwallowAnswer);
+    let lost = cloud.inject_times(1, of_accounts(), Fault::SwallowAnswer);
     let request = patch().header("if-match", "\"1\"").json(&json!({ "display_name": "Countess" }));
     let answer = request.send().await;
     let changed = answer.assert_success(200, &["etag"]);
@@ -108,7 +113,7 @@ async fn a_lost_answer_changes_a_profile_once() {
     drop(lost);
 
     // Without a version, the repetition counts as a change, and says the same.
-    let lost = cloud.inject_times(1, "UpdateItem", Fault::SwallowAnswer);
+    let lost = cloud.inject_times(1, of_accounts(), Fault::SwallowAnswer);
     let answer = patch().json(&json!({ "language": "de" })).send().await;
     let changed = answer.assert_success(200, &["etag"]);
     assert_eq!(lost.hits(), 1);
@@ -126,7 +131,7 @@ async fn a_client_that_repeats_its_change_is_not_told_that_it_is_stale() {
         let request = request.header("if-match", "\"1\"");
         request.json(&json!({ "display_name": "Countess" })).send().await
     };
-    let lost = cloud.inject_times(EVERY_ATTEMPT, "UpdateItem", Fault::SwallowAnswer);
+    let lost = cloud.inject_times(EVERY_ATTEMPT, of_accounts(), Fault::SwallowAnswer);
     patch().await.assert_problem(503, "store_unavailable", &[]);
     drop(lost);
     assert_eq!(patch().await.assert_success(200, &["etag"])["version"], 2);
@@ -143,14 +148,14 @@ async fn a_lost_answer_ends_a_session_all_the_same() {
         let path = format!("/v1/sessions/{}", other.session_id);
         api.delete(&path).bearer(&session.tokens.access).send().await
     };
-    let lost = cloud.inject_times(1, "UpdateItem", Fault::SwallowAnswer);
+    let lost = cloud.inject_times(1, of_accounts(), Fault::SwallowAnswer);
     end_other().await.assert_problem(503, "store_unavailable", &[]);
     assert_eq!(lost.hits(), 1);
     api.assert_ended(&other).await;
     api.assert_alive(&session.tokens).await;
     end_other().await.assert_problem(404, "session_not_found", &[]);
 
-    let lost = cloud.inject_times(1, "UpdateItem", Fault::SwallowAnswer);
+    let lost = cloud.inject_times(1, of_accounts(), Fault::SwallowAnswer);
     let answer = api.delete("/v1/sessions").bearer(&session.tokens.access).send().await;
     answer.assert_problem(503, "store_unavailable", &[]);
     assert_eq!(lost.hits(), 1);
@@ -165,7 +170,7 @@ async fn reuse_is_known_in_spite_of_a_lost_answer() {
     let session = api.new_session().await;
     let first = &session.tokens.refresh;
     let second = Tokens::of(&api.refresh(first).await.assert_success(200, &[]));
-    let lost = cloud.inject_times(1, "UpdateItem", Fault::SwallowAnswer);
+    let lost = cloud.inject_times(1, of_accounts(), Fault::SwallowAnswer);
     let reused = api.refresh(first).await;
     assert_eq!(lost.hits(), 1);
     reused.assert_problem(401, "refresh_token_reused", &["refresh_token"]);

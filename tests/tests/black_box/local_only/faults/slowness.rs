@@ -52,7 +52,7 @@ async fn one_lost_call_is_repeated() {
 #[tokio::test]
 async fn a_database_that_is_too_slow() {
     let cloud = Cloud::start().await;
-    let api = cloud.serve(&[]).await;
+    let api = cloud.serve(&[("MINIGATE_CACHE_MILLISECONDS", "1000")]).await;
     let session = api.new_session().await;
     let before = api.sessions_of(session.user_id).await;
     let slow = cloud.inject(Service::DynamoDb, Fault::DelayRequest(LOST));

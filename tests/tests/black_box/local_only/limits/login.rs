@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use minigate_embedded_aws::protocol::Service;
 use minigate_testkit::faults::Fault;
-use minigate_tests::{Answer, Cloud, Deployment, random_user};
+use minigate_tests::{Answer, Cloud, Deployment, Tokens, random_user};
 use serde_json::json;
 
 const FEW: [(&str, &str); 1] = [("MINIGATE_LIMITS", "login=2/3600,login-address=3/3600")];
@@ -91,4 +91,30 @@ async fn tokens_are_refreshed_as_often_as_they_need_to_be() {
     refused.assert_problem(429, "rate_limited", &[]);
     assert_eq!(refused.json()["violated-policies"], json!(["refresh"]));
     api.assert_alive(&session.tokens).await;
+}
+
+/// Whoever has stolen a token that is dead takes nothing from its user.
+#[tokio::test]
+async fn a_dead_token_costs_its_user_nothing() {
+    let cloud = Cloud::start().await;
+    let api = cloud.serve(&[("MINIGATE_LIMITS", "refresh=3/3600")]).await;
+    let session = api.new_session().await;
+    let stolen = api.open_session(session.user_id).await.tokens;
+    let path = format!("/v1/sessions/{}", stolen.session_id);
+    let revoked = api.delete(&path).bearer(&session.tokens.access).send().await;
+    revoked.assert_success(204, &[]);
+    cloud.reset_counts();
+    for replay in 0..30 {
+        let refused = api.refresh(&stolen.refresh).await;
+        if replay < 3 {
+            refused.assert_problem(401, "session_revoked", &["refresh_token"]);
+        } else {
+            refused.assert_problem(429, "rate_limited", &[]);
+        }
+    }
+    assert_eq!(cloud.proxy().count(Cloud::cache()), 0, "nothing is invalidated");
+    let mut tokens = session.tokens;
+    for _ in 0..3 {
+        tokens = Tokens::of(&api.refresh(&tokens.refresh).await.assert_success(200, &[]));
+    }
 }
