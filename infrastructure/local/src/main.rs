@@ -9,7 +9,7 @@ use std::{
 };
 
 use lexopt::{Arg, ValueExt};
-use minigate_local::{DevServer, Options, development, routes};
+use minigate_local::{DevServer, Options, development, reference, routes};
 use minigate_platform::{SystemClock, aws, environment};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         "openapi" => {
-            print(&routes::openapi_json());
+            print(&reference::openapi_json());
             Ok(())
         }
         other => Err(format!("there is no command `{other}`; see --help")),

@@ -42,7 +42,6 @@ use minigate_limiter::{
     TableError,
 };
 use minigate_store::Store;
-use serde_json::json;
 use thiserror::Error;
 
 pub use self::{
@@ -214,9 +213,9 @@ fn refusal(decision: &Decision) -> Option<Problem> {
         let cause = ClosedWithoutStore { policy };
         return Some(Problem::new(Code::StoreUnavailable).retry_after(wait).caused_by(cause));
     }
-    let violated: Vec<&str> = decision.violated().map(|state| state.policy().name()).collect();
     let problem = Problem::new(Code::RateLimited).retry_after(wait);
-    Some(problem.member("violated-policies", json!(violated)))
+    let name = |problem: Problem, state: &State| problem.violated_policy(state.policy().name());
+    Some(decision.violated().fold(problem, name))
 }
 
 fn unavailable(error: TableError) -> Problem {
