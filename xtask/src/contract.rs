@@ -22,8 +22,8 @@ const EXAMPLES: &str = "40";
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// Limits that the fuzzer does not reach.
-const LIMITS: &str = "api=500000,admin=500000,login=500000,login-address=500000,refresh=500000,\
-                      verify=500000,ai=1000";
+const LIMITS: &str = "api=6000,admin=500000,login=500000,login-address=500000,refresh=500000,\
+                      verify=500000,ai=20";
 
 /// `cargo xtask contract`: builds the development server and fuzzes it.
 pub(crate) fn run() -> Result<bool, String> {
