@@ -15,9 +15,21 @@ def is_valid(case):
 def before_call(context, case, kwargs):
     if not is_valid(case):
         return
+    case.body = whole_numbers(case.body)
     adapt = ADAPTED.get(case.operation.definition.raw.get("operationId"))
     if adapt:
         adapt(case)
+
+
+def whole_numbers(value):
+    """`1.0` is an integer to JSON Schema, and to no typed parser."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {name: whole_numbers(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [whole_numbers(inner) for inner in value]
+    return value
 
 
 def one_target(case):
