@@ -8,7 +8,7 @@
 mod authorizer;
 mod emulator;
 mod functions;
-mod service;
+pub(crate) mod service;
 
 use std::{
     fs,

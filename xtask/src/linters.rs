@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    node, process,
+    node, openapi, process,
     python::Environment,
     report::{Outcome, Tally, Verdict},
     workspace::command,
@@ -22,7 +22,7 @@ const WORKFLOWS: &str = ".github/workflows/ci.yml .github/workflows/deploy.yml \
 /// `cargo xtask lint`: runs every linter; whether none found anything.
 pub(crate) fn run() -> Result<bool, String> {
     let mut is_clean = true;
-    for verdict in [templates()?, workflows()?, actionlint()?] {
+    for verdict in [templates()?, workflows()?, actionlint()?, openapi::lint()?] {
         verdict.details.lines().for_each(|line| println!("{line}"));
         if verdict.outcome == Outcome::Skipped {
             println!("skipped: {}", verdict.note);

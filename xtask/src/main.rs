@@ -6,6 +6,7 @@ mod advisories;
 mod architecture;
 mod audit;
 mod bench;
+mod contract;
 mod deploy_test;
 mod fuzz;
 mod licence;
@@ -39,7 +40,8 @@ Commands:
                              --only STEP,STEP   run these steps, and those that they need
                              --no-skips   a skipped step is a failure, for CI that has it all
   openapi                  write the API reference to docs/openapi.json
-  lint                     run the linters over the templates and the workflows
+  lint                     run the linters over the templates, the workflows and the API reference
+  contract                 fuzz a development server with requests made from docs/openapi.json
   deploy-test [--release]  deploy template.yaml to an emulator of AWS and use it
                              --release    with the binaries of a release, which take minutes
   iam-mutants              show that each permission is needed, and write docs/iam-mutants.md
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         },
         ["openapi"] => openapi::write(),
         ["lint"] => linters::run(),
+        ["contract"] => contract::run(),
         ["deploy-test"] => deploy_test::run(Build::Development),
         ["deploy-test", "--release"] => deploy_test::run(Build::Release),
         ["iam-mutants"] => deploy_test::iam_mutants(),

@@ -11,14 +11,16 @@
 
 use axum::{
     extract::State,
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use minigate_domain::{InvalidField, Notifications, Profile, ProfileChange};
 use minigate_platform::{
-    Code, Platform, Problem, ProblemDocument, Router,
+    Code, Platform, Problem, Router,
     auth::{LiveAccount, LiveUser},
     extract::{IfMatch, Json},
+    public::IfNoneMatch,
+    schemas,
 };
 use minigate_store::ChangeProfile;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -33,26 +35,35 @@ pub fn router() -> Router {
 /// Reads the user's profile.
 #[utoipa::path(
     get, path = "/v1/me", tag = "profile",
+    params(("If-None-Match" = Option<schemas::IfNoneMatch>, Header, description = "Answer only another version")),
     security(("accessToken" = []), ("initData" = [])),
     responses(
-        (status = 200, body = ProfileOut, headers(("ETag" = String))),
-        (status = 404, description = "The user never had a session", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 200, description = "The profile", body = ProfileOut, headers(("ETag" = String))),
+        (status = 304, description = "The client has it", headers(("ETag" = String))),
+        (status = 404, description = "The user never had a session"),
     ),
 )]
-async fn read_profile(LiveAccount { account, .. }: LiveAccount) -> Result<Response, Problem> {
-    account.map(|account| answer(account.profile.clone())).ok_or_else(no_profile)
+async fn read_profile(
+    LiveAccount { account, .. }: LiveAccount,
+    if_none_match: IfNoneMatch,
+) -> Result<Response, Problem> {
+    let profile = account.ok_or_else(no_profile)?.profile.clone();
+    if if_none_match.has(&tag(&profile)) {
+        return Ok(tagged(StatusCode::NOT_MODIFIED, &profile));
+    }
+    Ok(answer(profile))
 }
 
 /// Changes the named fields of the user's profile.
 #[utoipa::path(
     patch, path = "/v1/me", tag = "profile",
-    params(("If-Match" = Option<String>, Header, description = "Change only this version")),
+    params(("If-Match" = Option<schemas::IfMatch>, Header, description = "Change only this version")),
     request_body = ProfilePatch,
     security(("accessToken" = []), ("initData" = [])),
     responses(
-        (status = 200, body = ProfileOut, headers(("ETag" = String))),
-        (status = 404, description = "The user never had a session", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 412, description = "The profile has another version", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 200, description = "The profile as it is now", body = ProfileOut, headers(("ETag" = String))),
+        (status = 404, description = "The user never had a session"),
+        (status = 412, description = "The profile has another version"),
     ),
 )]
 async fn change_profile(
@@ -77,10 +88,19 @@ async fn change_profile(
 }
 
 fn answer(profile: Profile) -> Response {
-    let tag = HeaderValue::from_str(&format!("\"{}\"", profile.version));
-    let mut response = Json(ProfileOut::from(profile)).into_response();
+    tagged(Json(ProfileOut::from(&profile)), &profile)
+}
+
+fn tagged(answer: impl IntoResponse, profile: &Profile) -> Response {
+    let tag = HeaderValue::from_str(&tag(profile));
+    let mut response = answer.into_response();
     response.headers_mut().extend(tag.ok().map(|tag| (header::ETAG, tag)));
     response
+}
+
+/// The entity tag.
+fn tag(profile: &Profile) -> String {
+    format!("\"{}\"", profile.version)
 }
 
 fn no_profile() -> Problem {
@@ -97,18 +117,19 @@ fn version_mismatch() -> Problem {
 /// What changes; what is absent stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(min_properties = 1)]
 struct ProfilePatch {
     /// The name that others see: 1 to 64 characters.
     #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, required = false, value_type = schemas::DisplayName)]
     display_name: Option<String>,
     /// A language tag such as `en` or `pt-br`.
     #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, required = false, value_type = schemas::Language)]
     language: Option<String>,
     /// Which messages the user wants.
     #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false, value_type = Option<NotificationsWire>)]
+    #[schema(nullable = false, required = false, value_type = NotificationsWire)]
     notifications: Option<String>,
 }
 
@@ -150,10 +171,13 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 #[derive(Serialize, ToSchema)]
 struct ProfileOut {
     /// The Telegram user id.
+    #[schema(value_type = schemas::TelegramId)]
     id: u64,
     /// The name that others see.
+    #[schema(value_type = schemas::DisplayName)]
     display_name: String,
     /// A language tag.
+    #[schema(value_type = schemas::Language)]
     language: String,
     /// Which messages the user wants.
     notifications: NotificationsWire,
@@ -165,8 +189,8 @@ struct ProfileOut {
     version: u64,
 }
 
-impl From<Profile> for ProfileOut {
-    fn from(profile: Profile) -> Self {
+impl From<&Profile> for ProfileOut {
+    fn from(profile: &Profile) -> Self {
         Self {
             id: profile.user_id.get(),
             display_name: profile.display_name.as_str().to_owned(),

@@ -30,10 +30,11 @@ use minigate_domain::{
     BotId, Origin, Profile, RefreshRefusal, Rotation, Session, SessionId, Tier, Timestamp, UserId,
 };
 use minigate_platform::{
-    Code, Metric, Platform, Problem, ProblemDocument, Router,
+    Code, Metric, Platform, Problem, Router,
     auth::{self, TelegramUser, User, verify_init_data, verify_refresh_token},
     extract::{ClientAddress, ClientOrigin, IdempotencyKey, Json, OptionalJson, Path},
     limits::{Charge, RateLimits, Rule},
+    schemas,
     tokens::{AccessClaims, KeyRing, RefreshClaims},
 };
 use minigate_store::{AlreadyUsed, OneTimeUse, OpenSession, OpenedSession, Revocation, Rotated};
@@ -56,11 +57,13 @@ pub fn router() -> Router {
 /// ends.
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "sessions",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Names this request; a repetition gets the same session")),
+    params(("Idempotency-Key" = Option<schemas::IdempotencyKey>, Header, description = "Names this request; a repetition gets the same session")),
     request_body = Option<NewSession>,
     security(("initData" = []), ()),
     responses(
-        (status = 201, body = OpenedSessionOut, headers(("Location" = String))),
+        (status = 201, description = "The session and its tokens", body = OpenedSessionOut, headers(("Location" = String))),
+        (status = 401, description = "The init data is refused"),
+        (status = 422, description = "A field of the body is wrong, or names a bot that this deployment does not serve"),
     ),
 )]
 async fn open_session(
@@ -116,11 +119,12 @@ async fn open_session(
 /// `Idempotency-Key`, and sends the same one: it then gets the same tokens.
 #[utoipa::path(
     post, path = "/v1/sessions/refresh", tag = "sessions",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Names this request; a repetition gets the same tokens")),
+    params(("Idempotency-Key" = Option<schemas::IdempotencyKey>, Header, description = "Names this request; a repetition gets the same tokens")),
     request_body = RefreshSession,
     security(()),
     responses(
-        (status = 200, body = TokensOut),
+        (status = 200, description = "The next tokens", body = TokensOut),
+        (status = 401, description = "The refresh token is refused"),
     ),
 )]
 async fn refresh_session(
@@ -163,7 +167,7 @@ async fn refresh_session(
     get, path = "/v1/sessions", tag = "sessions",
     security(("accessToken" = []), ("initData" = [])),
     responses(
-        (status = 200, body = SessionsOut),
+        (status = 200, description = "The sessions", body = SessionsOut),
     ),
 )]
 async fn list_sessions(
@@ -185,11 +189,11 @@ async fn list_sessions(
 /// Ends one session of the user.
 #[utoipa::path(
     delete, path = "/v1/sessions/{id}", tag = "sessions",
-    params(("id" = String, Path, description = "The session's id, 32 hexadecimal digits")),
+    params(("id" = schemas::SessionId, Path, description = "The session's id")),
     security(("accessToken" = []), ("initData" = [])),
     responses(
         (status = 204, description = "The session has ended"),
-        (status = 404, description = "The user has no such session", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "The user has no such session"),
     ),
 )]
 async fn revoke_session(
@@ -278,13 +282,16 @@ fn tokens(
 struct NewSession {
     /// The Mini App's `initData`, unless it is in the `Authorization` header.
     #[serde(default)]
+    #[schema(value_type = Option<schemas::InitDataText>)]
     init_data: Option<String>,
     /// The bot that signed the init data, where a deployment has several; others are then refused.
     #[serde(default)]
+    #[schema(value_type = Option<schemas::TelegramId>)]
     bot_id: Option<u64>,
     /// What to call this device in the list of sessions, instead of its user agent. Cut to 128
     /// characters.
     #[serde(default)]
+    #[schema(max_length = 8192)]
     device: Option<String>,
 }
 
@@ -292,6 +299,7 @@ struct NewSession {
 #[serde(deny_unknown_fields)]
 struct RefreshSession {
     /// The newest refresh token of the session.
+    #[schema(value_type = schemas::Token)]
     refresh_token: String,
 }
 
@@ -306,21 +314,23 @@ struct OpenedSessionOut {
 #[derive(Serialize, ToSchema)]
 struct TokensOut {
     /// The session's id.
-    #[schema(value_type = String, example = "00ff00ff00ff00ff00ff00ff00ff00ff")]
+    #[schema(value_type = schemas::SessionId)]
     session_id: SessionId,
     /// Always `Bearer`.
-    #[schema(example = "Bearer")]
+    #[schema(pattern = "^Bearer$", max_length = 6, example = "Bearer")]
     token_type: &'static str,
     /// For the header `Authorization: Bearer`.
+    #[schema(value_type = schemas::Token)]
     access_token: String,
     /// Seconds until the access token ends.
     expires_in: u64,
     /// For `POST /v1/sessions/refresh`, once.
+    #[schema(value_type = schemas::Token)]
     refresh_token: String,
     /// Seconds until the refresh token ends.
     refresh_expires_in: u64,
-    /// What the user may use: `free`, `pro`, `enterprise` or `internal`.
-    #[schema(example = "free")]
+    /// What the user may use.
+    #[schema(value_type = schemas::Tier)]
     tier: &'static str,
 }
 
@@ -328,10 +338,13 @@ struct TokensOut {
 #[derive(Serialize, ToSchema)]
 struct UserOut {
     /// The Telegram user id.
+    #[schema(value_type = schemas::TelegramId)]
     id: u64,
     /// The name that others see.
+    #[schema(value_type = schemas::DisplayName)]
     display_name: String,
     /// A language tag.
+    #[schema(value_type = schemas::Language)]
     language: String,
 }
 
@@ -354,9 +367,10 @@ struct SessionsOut {
 /// A session. Times are in Unix seconds.
 #[derive(Serialize, ToSchema)]
 struct SessionOut {
-    #[schema(value_type = String, example = "00ff00ff00ff00ff00ff00ff00ff00ff")]
+    #[schema(value_type = schemas::SessionId)]
     id: SessionId,
     /// The bot through which it was opened.
+    #[schema(value_type = schemas::TelegramId)]
     bot_id: u64,
     /// When it was opened.
     opened_at: u64,
@@ -365,8 +379,10 @@ struct SessionOut {
     /// When its refresh token ends.
     expires_at: u64,
     /// What the client calls itself.
+    #[schema(max_length = 128)]
     device: String,
     /// From which network address it was opened or refreshed last.
+    #[schema(max_length = 45)]
     address: String,
     /// Whether this is the session that asks.
     is_current: bool,

@@ -7,6 +7,7 @@ use minigate_platform::{
     auth::{Admin, LiveAdmin},
     extract::{ApiKeyId, ClientAddress, Json, Path},
     limits::{Key, Per, Rule},
+    schemas,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,13 +17,13 @@ const MAX_API_KEY_BYTES: usize = 128;
 
 /// Says where a user, a session, an address or an API key stands with each of its limits. It takes nothing.
 #[utoipa::path(
-    get, path = "/v1/system/limits/keys/{kind}/{id}", tag = "system",
+    get, path = "/v1/system/limits/keys/{kind}/{id}", tag = "system", operation_id = "read_key_limits",
     params(
-        ("kind" = String, Path, description = "`user`, `session`, `address` or `api-key`"),
-        ("id" = String, Path, description = "A user's or a session's id, an address, or the id of an API key"),
+        ("kind" = schemas::LimitKind, Path, description = "What the limits hold for"),
+        ("id" = schemas::LimitKey, Path, description = "A user's or a session's id, an address, or the id of an API key"),
     ),
     security(("accessToken" = []), ("initData" = [])),
-    responses((status = 200, body = KeyOut)),
+    responses((status = 200, description = "Where it stands", body = KeyOut)),
 )]
 pub(crate) async fn read(
     State(platform): State<Platform>,
@@ -49,10 +50,10 @@ pub(crate) async fn read(
 
 /// Gives a user, a session, an address or an API key all units of all its limits back.
 #[utoipa::path(
-    delete, path = "/v1/system/limits/keys/{kind}/{id}", tag = "system",
+    delete, path = "/v1/system/limits/keys/{kind}/{id}", tag = "system", operation_id = "reset_key_limits",
     params(
-        ("kind" = String, Path, description = "`user`, `session`, `address` or `api-key`"),
-        ("id" = String, Path, description = "A user's or a session's id, an address, or the id of an API key"),
+        ("kind" = schemas::LimitKind, Path, description = "What the limits hold for"),
+        ("id" = schemas::LimitKey, Path, description = "A user's or a session's id, an address, or the id of an API key"),
     ),
     security(("accessToken" = []), ("initData" = [])),
     responses((status = 204, description = "They are back. An instance that has denied a request of the key denies others until the time that it has named")),
@@ -122,6 +123,7 @@ impl Subject {
 pub(crate) struct KeyOut {
     /// The tier of the user, by which the limits are shown.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, value_type = schemas::Tier)]
     tier: Option<&'static str>,
     /// Each limit of the key.
     limits: Vec<KeyStateOut>,
@@ -131,6 +133,7 @@ pub(crate) struct KeyOut {
 #[derive(Serialize, ToSchema)]
 struct KeyStateOut {
     /// The name of the limit.
+    #[schema(value_type = schemas::PolicyName)]
     policy: &'static str,
     /// Units in a period.
     limit: u32,

@@ -12,10 +12,11 @@ use minigate_domain::{
     WithoutStore,
 };
 use minigate_platform::{
-    Code, Platform, Problem, ProblemDocument,
+    Code, Platform, Problem,
     auth::{Admin, LiveAdmin},
     extract::{IfMatch, Json, Path},
     limits::{InvalidPolicy, PolicySet, Rule, Terms, merged},
+    schemas,
     settings::Adopted,
 };
 use minigate_store::{ChangeDocument, Documents, StoreError};
@@ -27,9 +28,9 @@ const ATTEMPTS: u32 = 4;
 
 /// Lists every limit, as it is in force and as it would be unless administrators had changed it.
 #[utoipa::path(
-    get, path = "/v1/system/limits", tag = "system",
+    get, path = "/v1/system/limits", tag = "system", operation_id = "list_limits",
     security(("accessToken" = []), ("initData" = [])),
-    responses((status = 200, body = LimitsOut, headers(("ETag" = String)))),
+    responses((status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String)))),
 )]
 pub(crate) async fn list(State(platform): State<Platform>, _: Admin) -> Result<Response, Problem> {
     let (overrides, fault) = match platform.store.policies().await {
@@ -49,18 +50,19 @@ pub(crate) async fn list(State(platform): State<Platform>, _: Admin) -> Result<R
 ///
 /// With `If-Match`, only if the limits still have that version.
 #[utoipa::path(
-    put, path = "/v1/system/limits/{policy}", tag = "system",
+    put, path = "/v1/system/limits/{policy}", tag = "system", operation_id = "change_limit",
     params(
-        ("policy" = String, Path, description = "The name of a limit"),
-        ("If-Match" = Option<String>, Header, description = "Change only this version"),
+        ("policy" = schemas::PolicyName, Path, description = "The name of a limit"),
+        ("If-Match" = Option<schemas::IfMatch>, Header, description = "Change only this version"),
     ),
     request_body = LimitChange,
     security(("accessToken" = []), ("initData" = [])),
     responses(
-        (status = 200, body = LimitsOut, headers(("ETag" = String))),
-        (status = 404, description = "There is no such limit", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 412, description = "The limits have another version", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 422, description = "No limit may be like that", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String))),
+        (status = 404, description = "There is no such limit"),
+        (status = 412, description = "The limits have another version"),
+        (status = 409, description = "What is stored of the limits does not decode"),
+        (status = 422, description = "No limit may be like that"),
     ),
 )]
 pub(crate) async fn change(
@@ -80,16 +82,18 @@ pub(crate) async fn change(
 
 /// Takes back what administrators have changed of a limit.
 #[utoipa::path(
-    delete, path = "/v1/system/limits/{policy}", tag = "system",
+    delete, path = "/v1/system/limits/{policy}", tag = "system", operation_id = "reset_limit",
     params(
-        ("policy" = String, Path, description = "The name of a limit"),
-        ("If-Match" = Option<String>, Header, description = "Change only this version"),
+        ("policy" = schemas::PolicyName, Path, description = "The name of a limit"),
+        ("If-Match" = Option<schemas::IfMatch>, Header, description = "Change only this version"),
     ),
     security(("accessToken" = []), ("initData" = [])),
     responses(
-        (status = 200, body = LimitsOut, headers(("ETag" = String))),
-        (status = 404, description = "There is no such limit", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 412, description = "The limits have another version", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String))),
+        (status = 404, description = "There is no such limit"),
+        (status = 409, description = "What is stored of the limits does not decode"),
+        (status = 412, description = "The limits have another version"),
+        (status = 422, description = "Without the change, no limit may be like that"),
     ),
 )]
 pub(crate) async fn reset(
@@ -104,9 +108,9 @@ pub(crate) async fn reset(
 /// Takes back everything that administrators have changed of the limits, whatever is stored: also
 /// what does not decode.
 #[utoipa::path(
-    delete, path = "/v1/system/limits", tag = "system",
+    delete, path = "/v1/system/limits", tag = "system", operation_id = "reset_all_limits",
     security(("accessToken" = []), ("initData" = [])),
-    responses((status = 200, body = LimitsOut, headers(("ETag" = String)))),
+    responses((status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String)))),
 )]
 pub(crate) async fn reset_all(
     State(platform): State<Platform>,
@@ -244,6 +248,7 @@ struct LimitsOut {
     version: u64,
     /// Why what is stored is not taken; the last good limits are in force then.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 8192)]
     fault: Option<String>,
     /// Every limit.
     limits: Vec<LimitOut>,
@@ -253,8 +258,10 @@ struct LimitsOut {
 #[derive(Serialize, ToSchema)]
 struct LimitOut {
     /// Its name.
+    #[schema(value_type = schemas::PolicyName)]
     policy: &'static str,
-    /// What it holds for: `user`, `session`, `address` or `api-key`.
+    /// What it holds for.
+    #[schema(value_type = schemas::LimitKind)]
     per: &'static str,
     /// As this instance has it, for the free tier.
     in_force: TermsOut,
@@ -262,8 +269,10 @@ struct LimitOut {
     deployed: TermsOut,
     /// What administrators have changed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     change: Option<LimitChange>,
     /// Units in a period, for each tier.
+    #[schema(value_type = BTreeMap<schemas::Tier, u32>)]
     tiers: BTreeMap<&'static str, u32>,
 }
 
@@ -296,24 +305,27 @@ impl From<Terms> for TermsOut {
 /// A change of a limit; what is absent is as the deployment has it.
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(min_properties = 1)]
 pub(crate) struct LimitChange {
     /// Units in a period, for the free tier; the others have a multiple of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 999_999_999, nullable = false)]
     limit: Option<u32>,
     /// The period, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 31_622_400)]
+    #[schema(minimum = 1, maximum = 31_622_400, nullable = false)]
     period_seconds: Option<u32>,
     /// Units at once, for the free tier; as many as the limit if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 999_999_999, nullable = false)]
     burst: Option<u32>,
     /// What denials do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     mode: Option<ModeWire>,
     /// What happens while the limiter's table does not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     without_store: Option<WithoutStoreWire>,
 }
 

@@ -7,9 +7,10 @@ use axum::{
 };
 use minigate_domain::{AuditEntry, SETTINGS_FORMAT, SettingsOverride, SettingsOverrides, UserId};
 use minigate_platform::{
-    Code, Platform, Problem, ProblemDocument,
+    Code, Platform, Problem,
     auth::{Admin, LiveAdmin},
     extract::{IfMatch, Json},
+    schemas,
     settings::{Adopted, InvalidSetting, Settings},
 };
 use minigate_store::{ChangeDocument, Documents, StoreError};
@@ -22,7 +23,7 @@ const ATTEMPTS: u32 = 4;
 /// Reads the settings, as they are in force and as they would be unless administrators had changed
 /// them.
 #[utoipa::path(
-    get, path = "/v1/system/settings", tag = "system",
+    get, path = "/v1/system/settings", tag = "system", operation_id = "read_settings",
     security(("accessToken" = []), ("initData" = [])),
     responses((status = 200, description = "The settings", body = SettingsOut, headers(("ETag" = String)))),
 )]
@@ -46,15 +47,15 @@ pub(crate) async fn read_settings(
 /// The body is valid as a whole or refused. With `If-Match`, only if the settings still have that
 /// version.
 #[utoipa::path(
-    put, path = "/v1/system/settings", tag = "system",
-    params(("If-Match" = Option<String>, Header, description = "Change only this version")),
+    put, path = "/v1/system/settings", tag = "system", operation_id = "replace_settings",
+    params(("If-Match" = Option<schemas::IfMatch>, Header, description = "Change only this version")),
     request_body = SettingsChange,
     security(("accessToken" = []), ("initData" = [])),
     responses(
         (status = 200, description = "They are in force", body = SettingsOut, headers(("ETag" = String))),
-        (status = 409, description = "What is stored of the settings cannot be read", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 412, description = "The settings have another version", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 422, description = "No setting may be like that", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 409, description = "What is stored of the settings cannot be read"),
+        (status = 412, description = "The settings have another version"),
+        (status = 422, description = "No setting may be like that"),
     ),
 )]
 pub(crate) async fn replace_settings(
@@ -97,7 +98,7 @@ pub(crate) async fn replace_settings(
 /// Takes back everything that administrators have changed of the settings, whatever is stored: also
 /// what does not decode.
 #[utoipa::path(
-    delete, path = "/v1/system/settings", tag = "system",
+    delete, path = "/v1/system/settings", tag = "system", operation_id = "reset_settings",
     security(("accessToken" = []), ("initData" = [])),
     responses((status = 200, description = "The settings of the deployment are in force", body = SettingsOut, headers(("ETag" = String)))),
 )]
@@ -186,6 +187,7 @@ struct SettingsOut {
     version: u64,
     /// Why what is stored is not taken; the last good settings are in force then.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 1024)]
     fault: Option<String>,
     /// As this instance has them.
     in_force: TermsOut,
@@ -193,6 +195,7 @@ struct SettingsOut {
     deployed: TermsOut,
     /// What administrators have changed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     change: Option<SettingsChange>,
 }
 
@@ -201,8 +204,10 @@ struct SettingsOut {
 #[schema(as = SettingsTerms)]
 struct TermsOut {
     /// The origins that a browser may call from.
+    #[schema(value_type = Vec<schemas::AllowedOrigin>, max_items = 20)]
     allowed_origins: Vec<String>,
     /// The administrators' Telegram user ids.
+    #[schema(value_type = Vec<schemas::TelegramId>, max_items = 51)]
     admins: Vec<u64>,
     /// Sessions that a user may have at once.
     sessions_per_user: usize,
@@ -239,11 +244,11 @@ pub(crate) struct SettingsChange {
     /// The origins that a browser may call from, instead of the deployment's: each once, such as
     /// `https://app.example`.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_items = 20, value_type = Option<Vec<OriginWire>>)]
+    #[schema(nullable = false, max_items = 20, value_type = Option<Vec<schemas::AllowedOrigin>>)]
     allowed_origins: Option<Vec<String>>,
     /// Telegram user ids of administrators beyond the deployment's, who cannot be removed; each once.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_items = 50, value_type = Option<Vec<AdminWire>>)]
+    #[schema(nullable = false, max_items = 50, value_type = Option<Vec<schemas::TelegramId>>)]
     admins: Option<Vec<u64>>,
     /// Sessions that a user may have at once.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -262,18 +267,6 @@ pub(crate) struct SettingsChange {
     #[schema(nullable = false, minimum = 60, maximum = 604_800)]
     init_data_seconds: Option<u32>,
 }
-
-/// An origin, without a path.
-#[derive(ToSchema)]
-#[schema(as = AllowedOrigin, max_length = 267, pattern = "^https?://[a-z0-9.-]+(:[0-9]{1,5})?$", example = "https://app.example")]
-#[expect(dead_code, reason = "for the API reference")]
-struct OriginWire(String);
-
-/// A Telegram user id.
-#[derive(ToSchema)]
-#[schema(as = AdminId, minimum = 1, maximum = 4503599627370495i64)]
-#[expect(dead_code, reason = "for the API reference")]
-struct AdminWire(u64);
 
 /// A field that may be absent but not `null`, which would look like "take it back".
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(

@@ -10,7 +10,7 @@ use std::{
 
 use lexopt::{Arg, ValueExt};
 use minigate_domain::UserId;
-use minigate_local::{DevServer, Options, development, routes};
+use minigate_local::{DevServer, Options, development, reference, routes};
 use minigate_platform::{SystemClock, aws, environment};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         "openapi" => {
-            print(&routes::openapi_json());
+            print(&reference::openapi_json());
             Ok(())
         }
         other => Err(format!("there is no command `{other}`; see --help")),

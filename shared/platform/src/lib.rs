@@ -22,6 +22,7 @@ mod needs;
 mod platform;
 mod problem;
 pub mod public;
+pub mod schemas;
 pub mod secrets;
 mod serve;
 pub mod settings;

@@ -12,10 +12,9 @@ use axum::{
 };
 use minigate_store::StoreError;
 use serde::Serialize;
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::secrets::SecretError;
+use crate::{schemas, secrets::SecretError};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident $code:literal $status:ident $title:literal,)*) => {
@@ -124,8 +123,10 @@ impl Code {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     /// The field: a path into the body such as `notifications`, a header's or a parameter's name.
+    #[schema(max_length = 8192)]
     pub field: String,
     /// What is wrong with it.
+    #[schema(max_length = 8192)]
     pub message: String,
 }
 
@@ -134,20 +135,32 @@ pub struct FieldError {
 #[schema(as = Problem)]
 pub struct ProblemDocument {
     /// A URI that names the kind of problem.
+    #[schema(format = "uri", max_length = 128)]
     pub r#type: String,
     /// What the kind of problem means.
+    #[schema(max_length = 256)]
     pub title: String,
     /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
     pub status: u16,
     /// What is wrong with this request.
+    #[schema(max_length = 8192)]
     pub detail: String,
     /// The id of the request, as in the header `X-Request-Id` and in the logs.
+    #[schema(max_length = 256)]
     pub instance: String,
     /// A stable code to branch on.
+    #[schema(value_type = schemas::Code)]
     pub code: String,
     /// The fields that are wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     pub errors: Vec<FieldError>,
+    /// With `rate_limited`: the names of the limits that have no units left; `address` is the limit
+    /// for a client's address that each instance keeps.
+    #[serde(rename = "violated-policies", skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, value_type = Vec<schemas::ViolatedPolicy>)]
+    pub violated_policies: Vec<String>,
 }
 
 /// A refusal or a failure on its way to the client.
@@ -160,7 +173,7 @@ struct Contents {
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
     headers: HeaderMap,
-    members: Map<String, Value>,
+    violated_policies: Vec<String>,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -172,7 +185,7 @@ impl Problem {
             detail: code.title().into(),
             errors: Vec::new(),
             headers: HeaderMap::new(),
-            members: Map::new(),
+            violated_policies: Vec::new(),
             cause: None,
         }))
     }
@@ -203,10 +216,10 @@ impl Problem {
         self
     }
 
-    /// Adds a member to the document, for problem types that define one.
+    /// Names a limit that has no units left.
     #[must_use]
-    pub fn member(mut self, name: &str, value: Value) -> Self {
-        self.0.members.insert(name.to_owned(), value);
+    pub fn violated_policy(mut self, name: &str) -> Self {
+        self.0.violated_policies.push(name.to_owned());
         self
     }
 
@@ -248,13 +261,6 @@ impl Problem {
 
     /// The document of this problem in the request named `instance`.
     pub(crate) fn to_json(&self, instance: &str) -> Vec<u8> {
-        #[derive(Serialize)]
-        struct Extended<'a> {
-            #[serde(flatten)]
-            document: ProblemDocument,
-            #[serde(flatten)]
-            members: &'a Map<String, Value>,
-        }
         let document = ProblemDocument {
             r#type: self.0.code.type_uri().into_owned(),
             title: self.0.code.title().to_owned(),
@@ -263,8 +269,9 @@ impl Problem {
             instance: instance.to_owned(),
             code: self.0.code.as_str().to_owned(),
             errors: self.0.errors.clone(),
+            violated_policies: self.0.violated_policies.clone(),
         };
-        serde_json::to_vec(&Extended { document, members: &self.0.members }).unwrap_or_default()
+        serde_json::to_vec(&document).unwrap_or_default()
     }
 }
 
@@ -320,6 +327,8 @@ impl From<minigate_init_data::Error> for Problem {
 mod tests {
     use std::collections::HashSet;
 
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
@@ -333,7 +342,7 @@ mod tests {
     #[test]
     fn a_document_has_the_members_of_the_rfc_and_ours() {
         let problem =
-            Problem::new(Code::BodyInvalid).field("language", "a tag").member("x", 1.into());
+            Problem::new(Code::BodyInvalid).field("language", "a tag").violated_policy("api");
         let document: Value = serde_json::from_slice(&problem.to_json("r-1")).unwrap();
         assert_eq!(
             document,
@@ -345,7 +354,7 @@ mod tests {
                 "instance": "r-1",
                 "code": "body_invalid",
                 "errors": [{ "field": "language", "message": "a tag" }],
-                "x": 1,
+                "violated-policies": ["api"],
             })
         );
     }

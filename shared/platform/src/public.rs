@@ -64,7 +64,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 impl IfNoneMatch {
     /// Whether the client has the answer with this tag. Weak comparison, as RFC 9110 (13.1.2) wants
     /// it here.
-    fn has(&self, tag: &str) -> bool {
+    pub fn has(&self, tag: &str) -> bool {
         let Some(Ok(text)) = self.0.as_ref().map(HeaderValue::to_str) else { return false };
         let tags = text.split(',').map(|tag| tag.trim().trim_start_matches("W/"));
         text.trim() == "*" || tags.into_iter().any(|other| other == tag)

@@ -39,7 +39,6 @@ use minigate_domain::{Clock, Entropy, Tier};
 use minigate_limiter::{
     Decision, DynamoTable, Limiter, OnStoreFailure, PolicyError, Reason, State, TableError,
 };
-use serde_json::json;
 use thiserror::Error;
 
 pub use self::{
@@ -180,9 +179,9 @@ fn refusal(decision: &Decision) -> Option<Problem> {
         let cause = ClosedWithoutStore { policy };
         return Some(Problem::new(Code::StoreUnavailable).retry_after(wait).caused_by(cause));
     }
-    let violated: Vec<&str> = decision.violated().map(|state| state.policy().name()).collect();
     let problem = Problem::new(Code::RateLimited).retry_after(wait);
-    Some(problem.member("violated-policies", json!(violated)))
+    let name = |problem: Problem, state: &State| problem.violated_policy(state.policy().name());
+    Some(decision.violated().fold(problem, name))
 }
 
 fn unavailable(error: TableError) -> Problem {

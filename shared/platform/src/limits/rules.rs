@@ -22,6 +22,9 @@ pub enum Per {
 }
 
 impl Per {
+    /// Everything that a limit can hold for.
+    pub const ALL: [Self; 4] = [Self::User, Self::Session, Self::Address, Self::ApiKey];
+
     /// The name in keys, paths and answers.
     pub const fn as_str(self) -> &'static str {
         match self {
