@@ -79,7 +79,9 @@ pub fn is_loopback_host(host: &str) -> bool {
     let ipv6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
-        || ipv6.and_then(|host| host.parse().ok()).is_some_and(|address: Ipv6Addr| address.is_loopback())
+        || ipv6
+            .and_then(|host| host.parse().ok())
+            .is_some_and(|address: Ipv6Addr| address.is_loopback())
 }
 
 /// A running server. Dropping it closes every connection at once; [`shutdown`](Self::shutdown)

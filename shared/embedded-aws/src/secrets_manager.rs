@@ -94,12 +94,7 @@ impl SecretsManager {
     }
 }
 
-fn apply(
-    secrets: &mut Secrets,
-    operation: &str,
-    body: &[u8],
-    now: f64,
-) -> Result<Value, Failure> {
+fn apply(secrets: &mut Secrets, operation: &str, body: &[u8], now: f64) -> Result<Value, Failure> {
     match operation {
         "CreateSecret" => create_secret(secrets, parse(body)?, now),
         "GetSecretValue" => get_secret_value(secrets, parse(body)?, now),

@@ -115,8 +115,7 @@ pub(crate) fn create_tables(
 }
 
 fn create_table(database: &Database, table: &TableDefinition) -> Result<(), TemplateError> {
-    let malformed =
-        |source| TemplateError::Malformed { table: table.logical_id.clone(), source };
+    let malformed = |source| TemplateError::Malformed { table: table.logical_id.clone(), source };
     let refused = |source| TemplateError::Refused { table: table.logical_id.clone(), source };
     let request: CreateTableRequest =
         serde_json::from_value(table.create.clone()).map_err(malformed)?;

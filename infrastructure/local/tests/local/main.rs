@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod authorizer;
+mod aws_endpoint;
 mod cache;
 mod command;
 mod functions;
 mod limits;
+mod real_bot;
 mod reference;

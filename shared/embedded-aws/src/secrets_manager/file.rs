@@ -63,10 +63,12 @@ impl SecretsFile {
     /// Replaces the file as a whole, so that it is never half written.
     pub(super) fn write(&self, secrets: &Secrets) -> Result<(), SecretsFileError> {
         let next = self.path.with_extension("json.next");
-        let text = serde_json::to_string_pretty(secrets).map_err(|error| self.unusable(error.into()))?;
+        let text =
+            serde_json::to_string_pretty(secrets).map_err(|error| self.unusable(error.into()))?;
         let replace = || {
             let mut options = OpenOptions::new();
-            let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&next)?;
+            let mut file =
+                options.write(true).create(true).truncate(true).mode(0o600).open(&next)?;
             file.write_all(text.as_bytes())?;
             fs::rename(&next, &self.path)
         };
