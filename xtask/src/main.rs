@@ -21,7 +21,7 @@ mod workspace;
 
 use std::process::ExitCode;
 
-use deploy_test::Build;
+use deploy_test::{Build, Endpoint};
 
 const USAGE: &str = "\
 cargo xtask <COMMAND>
@@ -31,8 +31,10 @@ Commands:
                              --no-skips   a skipped step is a failure, for CI that has it all
   openapi                  write the API reference to docs/openapi.json
   lint                     run the linters over the templates and the workflows
-  deploy-test [--release]  deploy template.yaml to an emulator of AWS and use it
-                             --release    with the binaries of a release, which take minutes
+  deploy-test [OPTION]..   deploy template.yaml to an emulator of AWS and use it
+                             --release       with the binaries of a release, which take minutes
+                             --endpoint URL  to an emulator on this machine that runs already,
+                                             such as LocalStack on http://127.0.0.1:4566
   iam-mutants              show that each permission is needed, and write docs/iam-mutants.md
   bench                    run every benchmark, which are:
   bench functions [ARG]..  start the released functions as Lambda does, time and weigh them;
@@ -54,8 +56,10 @@ fn main() -> ExitCode {
         ["verify", "--no-skips"] => verify::run(verify::Skips::Fail),
         ["openapi"] => openapi::write(),
         ["lint"] => linters::run(),
-        ["deploy-test"] => deploy_test::run(Build::Development),
-        ["deploy-test", "--release"] => deploy_test::run(Build::Release),
+        ["deploy-test", rest @ ..] => match deploy_test_options(rest) {
+            Ok((build, endpoint)) => deploy_test::run(build, endpoint),
+            Err(fault) => return misused(&fault),
+        },
         ["iam-mutants"] => deploy_test::iam_mutants(),
         ["bench"] => bench::all(),
         ["bench", "functions", rest @ ..] => bench::functions(rest),
@@ -77,6 +81,25 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn deploy_test_options(mut arguments: &[&str]) -> Result<(Build, Option<Endpoint>), String> {
+    let (mut build, mut endpoint) = (Build::Development, None);
+    while let [option, rest @ ..] = arguments {
+        arguments = match (*option, rest) {
+            ("--release", _) => {
+                build = Build::Release;
+                rest
+            }
+            ("--endpoint", [url, rest @ ..]) => {
+                endpoint = Some(Endpoint::parse(url)?);
+                rest
+            }
+            ("--endpoint", []) => return Err("--endpoint must be followed by a URL".to_owned()),
+            (other, _) => return Err(format!("deploy-test does not take `{other}`")),
+        };
+    }
+    Ok((build, endpoint))
 }
 
 fn misused(fault: &str) -> ExitCode {
