@@ -21,6 +21,7 @@ Usage: stack.py COMMAND STACK [ARGUMENT]..., with AWS_ENDPOINT_URL naming the em
   api-key STACK                      print the API key of the first machine client
   environment STACK FUNCTION         print the variables of a function, as NAME=VALUE
   same-keys STACK URL                show that this URL serves the keys that the API serves
+  remove STACK                       delete the stack and what it would leave behind
   machine STACK TOKEN                verify init data with and without the key, and past its quota
 """
 
@@ -45,6 +46,7 @@ import uuid
 
 import boto3
 import botocore.config
+import botocore.exceptions
 
 CONFIG = botocore.config.Config(
     connect_timeout=5, read_timeout=30, retries={"max_attempts": 2}
@@ -657,9 +659,50 @@ def same_keys(stack, url):
     print(f"it serves the API's keys, {len(here['keys'])} of them")
 
 
+# ---- An emulator that goes on running ----------------------------------------------------------
+
+
+def remove(stack):
+    """Deletes the stack, its example, and the tables and secrets that outlive a stack."""
+    formation, tables, secrets = (
+        client(service) for service in ("cloudformation", "dynamodb", "secretsmanager")
+    )
+    resources = formation.describe_stack_resources(StackName=stack)["StackResources"]
+    retained = {}
+    for resource in resources:
+        retained.setdefault(resource["ResourceType"], []).append(resource["PhysicalResourceId"])
+    for name in (f"{stack}-example", stack):
+        formation.delete_stack(StackName=name)
+        wait_until_gone(formation, name)
+    for table in retained.get("AWS::DynamoDB::Table", []):
+        with contextlib.suppress(tables.exceptions.ResourceNotFoundException):
+            tables.update_table(TableName=table, DeletionProtectionEnabled=False)
+            tables.delete_table(TableName=table)
+    for secret in retained.get("AWS::SecretsManager::Secret", []):
+        with contextlib.suppress(secrets.exceptions.ResourceNotFoundException):
+            secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
+    print(f"{stack}, with its tables and secrets")
+
+
+def wait_until_gone(formation, stack):
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        try:
+            state = formation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+        except botocore.exceptions.ClientError:
+            return
+        if state == "DELETE_COMPLETE":
+            return
+        if state == "DELETE_FAILED":
+            break
+        time.sleep(0.2)
+    sys.exit(f"{stack} is not deleted")
+
+
 COMMANDS = {
     "api-key": lambda stack: print(api_key(stack)),
     "machine": machine,
+    "remove": remove,
     "complete-api": complete_api,
     "put-bot": put_bot,
     "widen-limits": widen_limits,

@@ -27,7 +27,7 @@ mod workspace;
 
 use std::process::ExitCode;
 
-use deploy_test::Build;
+use deploy_test::{Build, Endpoint};
 use steps::{Depth, Step};
 use verify::Skips;
 
@@ -42,8 +42,10 @@ Commands:
   openapi                  write the API reference to docs/openapi.json
   lint                     run the linters over the templates, the workflows and the API reference
   contract                 fuzz a development server with requests made from docs/openapi.json
-  deploy-test [--release]  deploy template.yaml to an emulator of AWS and use it
-                             --release    with the binaries of a release, which take minutes
+  deploy-test [OPTION]..   deploy template.yaml to an emulator of AWS and use it
+                             --release       with the binaries of a release, which take minutes
+                             --endpoint URL  to an emulator on this machine that runs already,
+                                             such as LocalStack on http://127.0.0.1:4566
   iam-mutants              show that each permission is needed, and write docs/iam-mutants.md
   bench                    run every benchmark, which are:
   bench functions [ARG]..  start the released functions as Lambda does, time and weigh them;
@@ -69,8 +71,10 @@ fn main() -> ExitCode {
         ["openapi"] => openapi::write(),
         ["lint"] => linters::run(),
         ["contract"] => contract::run(),
-        ["deploy-test"] => deploy_test::run(Build::Development),
-        ["deploy-test", "--release"] => deploy_test::run(Build::Release),
+        ["deploy-test", rest @ ..] => match deploy_test_options(rest) {
+            Ok((build, endpoint)) => deploy_test::run(build, endpoint),
+            Err(fault) => return misused(&fault),
+        },
         ["iam-mutants"] => deploy_test::iam_mutants(),
         ["bench"] => bench::all(),
         ["bench", "functions", rest @ ..] => bench::functions(rest),
@@ -113,6 +117,27 @@ fn verify_options(options: &[&str]) -> Result<(Vec<&'static Step>, Skips), Strin
         }
     }
     Ok((steps.unwrap_or_else(|| steps::of_depth(Depth::Quick)), skips))
+}
+
+fn deploy_test_options(
+    mut arguments: &[&str],
+) -> Result<(Build<'static>, Option<Endpoint>), String> {
+    let (mut build, mut endpoint) = (Build::Development, None);
+    while let [option, rest @ ..] = arguments {
+        arguments = match (*option, rest) {
+            ("--release", _) => {
+                build = Build::Release;
+                rest
+            }
+            ("--endpoint", [url, rest @ ..]) => {
+                endpoint = Some(Endpoint::parse(url)?);
+                rest
+            }
+            ("--endpoint", []) => return Err("--endpoint must be followed by a URL".to_owned()),
+            (other, _) => return Err(format!("deploy-test does not take `{other}`")),
+        };
+    }
+    Ok((build, endpoint))
 }
 
 fn misused(fault: &str) -> ExitCode {

@@ -5,10 +5,12 @@ use std::{
     path::PathBuf,
 };
 
-use minigate_embedded_aws::{self as embedded, EmbeddedAws, TemplateError};
-use minigate_platform::{Config, Needs, aws};
+use minigate_embedded_aws::{self as embedded, EmbeddedAws, TemplateError, table_definitions};
+use minigate_platform::{Config, Needs};
 
-use crate::{Api, ApiError, development};
+use crate::{
+    Api, ApiError, AwsEndpoint, BotToken, EndpointError, NamedSecret, development, secrets,
+};
 
 /// What a deployment is made of; its tables are made here too.
 const TEMPLATE: &str = include_str!("../../../template.yaml");
@@ -18,12 +20,31 @@ const TEMPLATE: &str = include_str!("../../../template.yaml");
 pub struct Options {
     /// The port of the API; 0 takes any free one.
     pub port: u16,
-    /// The port of the AWS endpoint; 0 takes any free one.
+    /// The port of the embedded AWS endpoint; 0 takes any free one.
     pub aws_port: u16,
-    /// Where DynamoDB keeps its data; in memory without.
+    /// Where the embedded DynamoDB and Secrets Manager keep their data; in memory without.
     pub data_dir: Option<PathBuf>,
+    /// An emulator that runs already, used instead of the embedded services.
+    pub aws_endpoint: Option<AwsEndpoint>,
+    /// The token of a real bot, put into the development bot's secret.
+    pub bot_token: Option<BotToken>,
     /// Variables that are set on top of those of [`development::variables`].
     pub variables: Vec<(String, String)>,
+}
+
+impl Options {
+    /// The development variables, with those of the options in their place.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let is_overridden = |name: &str| self.variables.iter().any(|(other, _)| other == name);
+        let defaults =
+            development::variables().into_iter().filter(|(name, _)| !is_overridden(name));
+        defaults.chain(self.variables.iter().cloned()).collect()
+    }
+
+    fn config(&self) -> Result<Config, DevError> {
+        let config = Config::from_variables(self.environment(), Needs::ALL);
+        Ok(config.map_err(ApiError::Config)?)
+    }
 }
 
 /// Why a development server does not start.
@@ -33,20 +54,35 @@ pub enum DevError {
     #[error(transparent)]
     Api(#[from] ApiError),
     /// The embedded AWS does not start.
-    #[error(transparent)]
+    #[error("the AWS endpoint: {0}")]
     Aws(#[from] embedded::StartError),
     /// The tables cannot be created.
     #[error("the tables of template.yaml cannot be created: {0}")]
     Tables(#[from] TemplateError),
-    /// The secrets cannot be created.
-    #[error("the development secrets cannot be created: {0}")]
-    Secrets(String),
+    /// The endpoint does not do what is asked of it.
+    #[error("the AWS endpoint: {0}")]
+    Endpoint(#[from] EndpointError),
 }
 
-/// Everything on this machine: API, DynamoDB and Secrets Manager.
+/// The API on this machine, with the embedded AWS unless another one is used.
 pub struct DevServer {
     api: Api,
-    aws: EmbeddedAws,
+    aws: Aws,
+    secrets: Vec<NamedSecret>,
+}
+
+enum Aws {
+    Embedded(EmbeddedAws),
+    Running(AwsEndpoint),
+}
+
+impl Aws {
+    fn endpoint_url(&self) -> String {
+        match self {
+            Self::Embedded(aws) => aws.endpoint_url(),
+            Self::Running(endpoint) => endpoint.url().to_owned(),
+        }
+    }
 }
 
 impl DevServer {
@@ -55,10 +91,17 @@ impl DevServer {
     /// # Errors
     /// [`DevError`].
     pub async fn start(options: Options) -> Result<Self, DevError> {
-        let aws = start_aws(&options).await?;
-        let variables = variables(&options);
-        let api = Api::start(options.port, &aws.endpoint_url(), variables).await?;
-        Ok(Self { api, aws })
+        let aws = match options.aws_endpoint.clone() {
+            Some(endpoint) => {
+                prepare(&endpoint, &options).await?;
+                Aws::Running(endpoint)
+            }
+            None => Aws::Embedded(start_aws(&options).await?),
+        };
+        let url = aws.endpoint_url();
+        let secrets = secrets::find(&url, &options.config()?).await?;
+        let api = Api::start(options.port, &url, options.environment()).await?;
+        Ok(Self { api, aws, secrets })
     }
 
     /// Where the API is.
@@ -71,10 +114,17 @@ impl DevServer {
         self.aws.endpoint_url()
     }
 
-    /// Lets what is under way finish, and stops.
+    /// The secrets that the environment names, as they were at the start.
+    pub fn secrets(&self) -> &[NamedSecret] {
+        &self.secrets
+    }
+
+    /// Lets what is under way finish, and stops. An endpoint that ran before goes on running.
     pub async fn shutdown(self) {
         self.api.shutdown().await;
-        self.aws.shutdown().await;
+        if let Aws::Embedded(aws) = self.aws {
+            aws.shutdown().await;
+        }
     }
 }
 
@@ -83,24 +133,29 @@ impl DevServer {
 /// # Errors
 /// [`DevError`].
 pub async fn start_aws(options: &Options) -> Result<EmbeddedAws, DevError> {
-    let config =
-        Config::from_variables(variables(options), Needs::ALL).map_err(ApiError::Config)?;
+    let config = options.config()?;
     let aws = EmbeddedAws::start(embedded::Options {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, options.aws_port)),
         data_dir: options.data_dir.clone(),
     })
     .await?;
     aws.create_tables(TEMPLATE, &config.tables.by_logical_id())?;
-    let shared = aws::configuration_of_emulator(&aws.endpoint_url()).await;
-    development::create_secrets(&aws_sdk_secretsmanager::Client::new(&shared))
-        .await
-        .map_err(DevError::Secrets)?;
+    secrets::create_missing(&aws.endpoint_url(), &config, options.bot_token.as_ref()).await?;
     Ok(aws)
 }
 
-/// The development variables, with those of the options in their place.
-fn variables(options: &Options) -> Vec<(String, String)> {
-    let is_overridden = |name: &str| options.variables.iter().any(|(other, _)| other == name);
-    let defaults = development::variables().into_iter().filter(|(name, _)| !is_overridden(name));
-    defaults.chain(options.variables.iter().cloned()).collect()
+/// Makes the tables and the development secrets on an endpoint that runs already, as far as they are
+/// missing there; what the secrets are then.
+///
+/// # Errors
+/// [`DevError`].
+pub async fn prepare(
+    endpoint: &AwsEndpoint,
+    options: &Options,
+) -> Result<Vec<NamedSecret>, DevError> {
+    let config = options.config()?;
+    let tables = table_definitions(TEMPLATE, &config.tables.by_logical_id())?;
+    endpoint.create_tables(&tables).await?;
+    secrets::create_missing(endpoint.url(), &config, options.bot_token.as_ref()).await?;
+    Ok(secrets::find(endpoint.url(), &config).await?)
 }

@@ -3,13 +3,20 @@
 //!
 //! - [`routes`] merges the functions, and [`reference`] makes the API reference of them.
 //! - [`development`] holds the values that a deployment would set: names, secrets, the dummy bot.
-//! - [`Api`] serves the routes on any AWS endpoint; [`DevServer`] brings its own.
+//! - [`Api`] serves the routes on any AWS endpoint; [`DevServer`] brings its own, or prepares an
+//!   [`AwsEndpoint`] that runs already.
 
 mod api;
+mod aws_endpoint;
+mod bot_token;
 mod dev_server;
 pub mod development;
 pub mod reference;
 pub mod routes;
+mod secrets;
 
 pub use api::{Api, ApiError};
-pub use dev_server::{DevError, DevServer, Options, start_aws};
+pub use aws_endpoint::{AwsEndpoint, EndpointError, Hosts};
+pub use bot_token::{BotToken, NOT_A_TOKEN};
+pub use dev_server::{DevError, DevServer, Options, prepare, start_aws};
+pub use secrets::{NamedSecret, SecretState};

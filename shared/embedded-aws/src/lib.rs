@@ -20,20 +20,23 @@
 //! Anything else is refused with an error that the SDK understands.
 //!
 //! The endpoint checks no signature and knows no permissions, so it refuses to listen on any but a
-//! loopback address. All regions share one set of tables and secrets.
+//! loopback address, and answers 403 to requests that a web page may have sent: those that name
+//! another host, and those with a foreign origin. All regions share one set of tables and secrets.
 
 mod dynamodb;
 pub mod loopback;
 pub mod protocol;
 mod secrets_manager;
 mod template;
+mod web_pages;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 pub use dynamodb::DatabaseError;
 use http::StatusCode;
 pub use loopback::BindError;
-pub use template::TemplateError;
+pub use secrets_manager::SecretsFileError;
+pub use template::{TableDefinition, TemplateError, table_definitions};
 
 use crate::{
     dynamodb::DynamoDb,
@@ -47,9 +50,8 @@ use crate::{
 pub struct Options {
     /// A loopback address; port 0, the default, takes a free one.
     pub address: SocketAddr,
-    /// The directory of the DynamoDB file, created if missing and used by one process at a time.
-    /// `None`, the default, keeps tables in memory. Secrets are always in memory: development
-    /// secrets are seeded at each start.
+    /// The directory of tables and secrets, created if missing and used by one process at a time.
+    /// `None`, the default, keeps both in memory. The secrets' file is for its owner's eyes only.
     pub data_dir: Option<PathBuf>,
 }
 
@@ -68,6 +70,9 @@ pub enum StartError {
     /// The database behind it.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// The file of the secrets.
+    #[error(transparent)]
+    Secrets(#[from] SecretsFileError),
 }
 
 /// The running endpoint. Dropping it closes its connections at once and ends its tasks.
@@ -85,12 +90,18 @@ impl EmbeddedAws {
     /// [`StartError`], which names the address or directory and what to do about it.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let dynamodb = DynamoDb::start(options.data_dir.as_deref()).await?;
-        let secrets_manager = Arc::new(SecretsManager::default());
+        let secrets_manager = Arc::new(SecretsManager::open(options.data_dir.as_deref())?);
         let database = dynamodb.client();
         let server = LoopbackServer::bind(options.address, move |request| {
             let (database, secrets_manager) = (database.clone(), Arc::clone(&secrets_manager));
             async move {
-                let answer = match Call::from_headers(request.headers()) {
+                let call = Call::from_headers(request.headers());
+                if let Some(reason) = web_pages::refusal(request.uri(), request.headers()) {
+                    let service = call.map_or(Service::DynamoDb, |call| call.service);
+                    let code = "AccessDeniedException";
+                    return Some(service.error(StatusCode::FORBIDDEN, code, &reason));
+                }
+                let answer = match call {
                     Some(Call { service: Service::SecretsManager, operation }) => {
                         secrets_manager.answer(&operation, request.into_body()).await
                     }
@@ -131,7 +142,7 @@ impl EmbeddedAws {
         template: &str,
         names: &[(&str, &str)],
     ) -> Result<(), TemplateError> {
-        template::create_tables(self.dynamodb.database(), template, names)
+        template::create_tables(self.dynamodb.database(), &table_definitions(template, names)?)
     }
 
     /// Lets requests under way finish and closes the database file, within a few seconds.

@@ -1,4 +1,4 @@
-//! The emulator, ministack, with permissions enforced.
+//! The emulator, ministack, with permissions enforced; or one that runs already.
 
 use std::{
     fs,
@@ -18,7 +18,8 @@ pub(super) const PATH: &str = "PATH=/usr/local/bin:/usr/bin:/bin";
 
 pub(super) struct Emulator {
     pub(super) endpoint_url: String,
-    service: Service,
+    /// None if it ran before.
+    service: Option<Service>,
 }
 
 impl Emulator {
@@ -53,7 +54,12 @@ impl Emulator {
             .env("DOCKER_HOST", format!("unix://{}", home.join("no-docker").display()));
         let mut service = Service::start("emulator", &mut command, directory)?;
         service.listens_on(port)?;
-        Ok(Self { endpoint_url, service })
+        Ok(Self { endpoint_url, service: Some(service) })
+    }
+
+    /// One that runs already, and goes on running.
+    pub(super) fn running(endpoint_url: String) -> Self {
+        Self { endpoint_url, service: None }
     }
 
     /// A command that finds the emulator, and nothing else of AWS.
@@ -76,8 +82,8 @@ impl Emulator {
         command
     }
 
-    /// Ends the emulator and its functions.
+    /// Ends the emulator and its functions, unless it ran before.
     pub(super) fn stop(self) -> Result<(), String> {
-        self.service.stop()
+        self.service.map_or(Ok(()), Service::stop)
     }
 }

@@ -78,10 +78,6 @@ mod local_only {
             [&json!(second.session_id)]
         );
     }
-}
-
-mod local_only {
-    use super::*;
 
     /// Far more than a user has devices, over several instances, each of which would lose most of its races
     /// if it tried again at once.
