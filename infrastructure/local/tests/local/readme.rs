@@ -24,7 +24,8 @@ const BASE_URL: &str = "http://127.0.0.1:3000";
 fn section(heading: &str) -> &'static str {
     let start = README.find(&format!("\n## {heading}\n")).unwrap();
     let section = &README[start + 1..];
-    section.find("\n## ").map_or(section, |end| &section[..end])
+    let ends = ["\n## ", "\n### "].map(|next| section.find(next)).into_iter().flatten();
+    ends.min().map_or(section, |end| &section[..end])
 }
 
 /// The blocks of a document in this language, those in lists too.
