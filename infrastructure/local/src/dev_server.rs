@@ -88,6 +88,7 @@ pub async fn start_aws(options: &Options) -> Result<EmbeddedAws, DevError> {
     let aws = EmbeddedAws::start(embedded::Options {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, options.aws_port)),
         data_dir: options.data_dir.clone(),
+        ..embedded::Options::default()
     })
     .await?;
     aws.create_tables(TEMPLATE, &config.tables.by_logical_id())?;
