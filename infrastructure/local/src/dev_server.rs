@@ -5,10 +5,13 @@ use std::{
     path::PathBuf,
 };
 
-use minigate_embedded_aws::{self as embedded, EmbeddedAws, TemplateError};
+use minigate_embedded_aws::{self as embedded, EmbeddedAws, QueueFaults, TemplateError};
 use minigate_platform::{Config, Needs, aws};
 
-use crate::{Api, ApiError, development};
+use crate::{
+    Api, ApiError, development,
+    workers::{self, Runner, Workers},
+};
 
 /// What a deployment is made of; its tables are made here too.
 const TEMPLATE: &str = include_str!("../../../template.yaml");
@@ -24,6 +27,8 @@ pub struct Options {
     pub data_dir: Option<PathBuf>,
     /// Variables that are set on top of those of [`development::variables`].
     pub variables: Vec<(String, String)>,
+    /// What the queues do that AWS permits and seldom does.
+    pub queue_faults: QueueFaults,
 }
 
 /// Why a development server does not start.
@@ -38,13 +43,23 @@ pub enum DevError {
     /// The tables cannot be created.
     #[error("the tables of template.yaml cannot be created: {0}")]
     Tables(#[from] TemplateError),
+    /// A queue cannot be created.
+    #[error("the queue {queue} cannot be created: {reason}")]
+    Queue {
+        /// Its name.
+        queue: String,
+        /// What SQS says.
+        reason: String,
+    },
     /// The secrets cannot be created.
     #[error("the development secrets cannot be created: {0}")]
     Secrets(String),
 }
 
-/// Everything on this machine: API, DynamoDB and Secrets Manager.
+/// Everything on this machine: API, workers, DynamoDB, Secrets Manager and SQS.
 pub struct DevServer {
+    // First, so that no worker finds the others gone.
+    runner: Runner,
     api: Api,
     aws: EmbeddedAws,
 }
@@ -55,10 +70,30 @@ impl DevServer {
     /// # Errors
     /// [`DevError`].
     pub async fn start(options: Options) -> Result<Self, DevError> {
+        Self::start_with(options, workers::all()).await
+    }
+
+    /// The same with other workers than those of the deployment.
+    ///
+    /// # Errors
+    /// [`DevError`].
+    pub async fn start_with(options: Options, workers: Workers) -> Result<Self, DevError> {
         let aws = start_aws(&options).await?;
-        let variables = variables(&options);
+        let client = workers::client(&aws.endpoint_url()).await;
+        let queues = workers.create_queues(&client).await?;
+        let mut variables = variables(&options);
+        variables.extend(queues.iter().map(|queue| queue.variable()));
         let api = Api::start(options.port, &aws.endpoint_url(), variables).await?;
-        Ok(Self { api, aws })
+        let runner = Runner::start(workers, queues, &client, api.platform());
+        Ok(Self { runner, api, aws })
+    }
+
+    /// Fires the schedule of this job for this moment, in Unix milliseconds, whatever its schedule says.
+    ///
+    /// # Errors
+    /// That there is no such job, or what Lambda would be told.
+    pub async fn fire(&self, job: &str, unix_millis: u64) -> Result<(), String> {
+        self.runner.fire(job, unix_millis).await
     }
 
     /// Where the API is.
@@ -66,13 +101,14 @@ impl DevServer {
         self.api.base_url()
     }
 
-    /// Where DynamoDB and Secrets Manager are: the value for `AWS_ENDPOINT_URL`.
+    /// Where DynamoDB, Secrets Manager and SQS are: the value for `AWS_ENDPOINT_URL`.
     pub fn aws_endpoint_url(&self) -> String {
         self.aws.endpoint_url()
     }
 
     /// Lets what is under way finish, and stops.
     pub async fn shutdown(self) {
+        drop(self.runner);
         self.api.shutdown().await;
         self.aws.shutdown().await;
     }
@@ -88,6 +124,7 @@ pub async fn start_aws(options: &Options) -> Result<EmbeddedAws, DevError> {
     let aws = EmbeddedAws::start(embedded::Options {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, options.aws_port)),
         data_dir: options.data_dir.clone(),
+        queue_faults: options.queue_faults,
         ..embedded::Options::default()
     })
     .await?;

@@ -7,3 +7,4 @@ mod command;
 mod functions;
 mod limits;
 mod reference;
+mod workers;
