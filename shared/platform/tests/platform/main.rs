@@ -8,3 +8,4 @@ mod lambda;
 mod layers;
 mod policies;
 mod secrets;
+mod workers;
