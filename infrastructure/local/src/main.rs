@@ -16,7 +16,7 @@ use tracing_subscriber::filter::LevelFilter;
 const USAGE: &str = "\
 cargo dev [OPTIONS] [COMMAND]
 
-Serves the whole API on http://127.0.0.1:3000, on an embedded DynamoDB and Secrets Manager.
+Serves the whole API on http://127.0.0.1:3000, on an embedded DynamoDB, Secrets Manager and SQS.
 
 Commands:
   serve        serve the API (the default)
@@ -26,7 +26,7 @@ Commands:
 
 Options:
   --data DIR        keep DynamoDB's data in DIR instead of in memory
-  --aws-port PORT   port of DynamoDB and Secrets Manager [default: any free one; `env`: 4566]
+  --aws-port PORT   port of DynamoDB, Secrets Manager and SQS [default: any free one; `env`: 4566]
   --user ID         the user of the init data [default: 42, an administrator]
   -h, --help        print this
 
@@ -131,8 +131,8 @@ fn announce(
     let route = |(method, path): (String, String)| format!("  {method:<6} {path}\n");
     let message = format!(
         "minigate is ready on {base_url} after {took} ms\n\
-         \n  DynamoDB and Secrets Manager  {aws} ({where_data_is})\
-         \n  development bot token         {token}\n\
+         \n  DynamoDB, Secrets Manager, SQS  {aws} ({where_data_is})\
+         \n  development bot token           {token}\n\
          \n{routes}\
          \nA first request, with init data that was signed just now:\n\
          \n  curl -X POST {base_url}/v1/sessions -H 'Authorization: tma {init_data}'\n",

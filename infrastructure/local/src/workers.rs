@@ -1,6 +1,6 @@
 //! The functions of queues and schedules, and what invokes them under `cargo dev`.
 //!
-//! On AWS, Lambda polls the queues and EventBridge fires the schedules. Here [`Runner`] does both: it
+//! On AWS, Lambda polls the queues and EventBridge fires the schedules. Here the runner does both: it
 //! takes batches from the embedded SQS, hands them to the function as the event that Lambda makes of
 //! them, deletes what the function did not report as failed, and leaves the rest to the visibility
 //! timeout and the dead-letter queue.
@@ -72,7 +72,7 @@ struct Scheduled {
 
 impl Workers {
     /// Adds the function of a queue. The functions that send to it find its URL in
-    /// `Config::queues`, under this name.
+    /// `Config::queues`, under this name with `_` for `-`.
     #[must_use]
     pub fn queue(mut self, name: &str, shape: QueueShape, function: Function) -> Self {
         self.queues.push((name.to_owned(), shape, function));

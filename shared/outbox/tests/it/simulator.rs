@@ -23,6 +23,8 @@ use minigate_outbox::{
 };
 
 const START: u64 = 1_760_000_000_000;
+/// By when everything must have ended: 30 days.
+const END: u64 = START + 30 * 86_400_000;
 /// How long a client waits for an answer.
 const TIMEOUT: u64 = 4_000;
 pub(crate) const LANE: &str = "lane";
@@ -363,6 +365,7 @@ impl Simulator {
         }
         self.after(0, Event::Sweep);
         while let Some(Reverse(Timed(at, _, event))) = self.queue.pop() {
+            assert!(at < END, "something stays pending for ever; {:?}", self.scenario);
             self.link.now.store(at, Ordering::Relaxed);
             self.happen(event);
             self.proceed();
