@@ -32,7 +32,7 @@ enum Place {
     Platform,
     /// Builds the requests of our own tables.
     Store,
-    /// Fit to publish, and so knows nothing of minigate.
+    /// Fit to publish, so it knows nothing of minigate.
     Published(Library),
     Domain,
     /// DynamoDB and Secrets Manager inside of a process.
@@ -50,6 +50,7 @@ enum Library {
     Cache,
     InitData,
     Limiter,
+    Outbox,
 }
 
 fn place_of(folder: &str) -> Option<Place> {
@@ -60,6 +61,7 @@ fn place_of(folder: &str) -> Option<Place> {
         "shared/embedded-aws" => Place::EmbeddedAws,
         "shared/init-data" => Place::Published(Library::InitData),
         "shared/limiter" => Place::Published(Library::Limiter),
+        "shared/outbox" => Place::Published(Library::Outbox),
         "shared/platform" => Place::Platform,
         "shared/store" => Place::Store,
         "shared/testkit" => Place::Testkit,
@@ -88,7 +90,7 @@ fn may_use(user: Place, used: Place, is_for_tests: bool) -> bool {
         // And the way of the arrows. A layer may reach past the next one.
         (Function, Platform | Store | Published(_) | Domain) => true,
         (Platform, Store | Published(_) | Domain) => true,
-        (Store, Domain) => true,
+        (Store, Domain | Published(Library::Outbox)) => true,
         (Testkit, Published(_) | Domain) => true,
         _ => false,
     }

@@ -87,6 +87,10 @@ impl Api {
         format!("http://{}", self.address)
     }
 
+    pub(crate) const fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
     /// Lets the requests that are under way finish, for five seconds at most, and stops.
     pub async fn shutdown(mut self) {
         drop(self.stop.take());

@@ -5,11 +5,14 @@ use std::{
     path::PathBuf,
 };
 
-use minigate_embedded_aws::{self as embedded, EmbeddedAws, TemplateError, table_definitions};
+use minigate_embedded_aws::{
+    self as embedded, EmbeddedAws, QueueFaults, TemplateError, table_definitions,
+};
 use minigate_platform::{Config, Needs};
 
 use crate::{
     Api, ApiError, AwsEndpoint, BotToken, EndpointError, NamedSecret, development, secrets,
+    workers::{self, Runner, Workers},
 };
 
 /// What a deployment is made of; its tables are made here too.
@@ -30,6 +33,8 @@ pub struct Options {
     pub bot_token: Option<BotToken>,
     /// Variables that are set on top of those of [`development::variables`].
     pub variables: Vec<(String, String)>,
+    /// What the queues do that AWS permits and seldom does.
+    pub queue_faults: QueueFaults,
 }
 
 impl Options {
@@ -62,10 +67,20 @@ pub enum DevError {
     /// The endpoint does not do what is asked of it.
     #[error("the AWS endpoint: {0}")]
     Endpoint(#[from] EndpointError),
+    /// A queue cannot be created.
+    #[error("the queue {queue} cannot be created: {reason}")]
+    Queue {
+        /// Its name.
+        queue: String,
+        /// What SQS says.
+        reason: String,
+    },
 }
 
-/// The API on this machine, with the embedded AWS unless another one is used.
+/// The API and the workers on this machine, with the embedded AWS unless another one is used.
 pub struct DevServer {
+    // First, so that no worker finds the others gone.
+    runner: Runner,
     api: Api,
     aws: Aws,
     secrets: Vec<NamedSecret>,
@@ -91,6 +106,14 @@ impl DevServer {
     /// # Errors
     /// [`DevError`].
     pub async fn start(options: Options) -> Result<Self, DevError> {
+        Self::start_with(options, workers::all()).await
+    }
+
+    /// The same with other workers than those of the deployment.
+    ///
+    /// # Errors
+    /// [`DevError`].
+    pub async fn start_with(options: Options, workers: Workers) -> Result<Self, DevError> {
         let aws = match options.aws_endpoint.clone() {
             Some(endpoint) => {
                 prepare(&endpoint, &options).await?;
@@ -100,8 +123,21 @@ impl DevServer {
         };
         let url = aws.endpoint_url();
         let secrets = secrets::find(&url, &options.config()?).await?;
-        let api = Api::start(options.port, &url, options.environment()).await?;
-        Ok(Self { api, aws, secrets })
+        let client = workers::client(&url).await;
+        let queues = workers.create_queues(&client).await?;
+        let mut variables = options.environment();
+        variables.extend(queues.iter().map(|queue| queue.variable()));
+        let api = Api::start(options.port, &url, variables).await?;
+        let runner = Runner::start(workers, queues, &client, api.platform());
+        Ok(Self { runner, api, aws, secrets })
+    }
+
+    /// Fires the schedule of this job for this moment, in Unix milliseconds, whatever its schedule says.
+    ///
+    /// # Errors
+    /// That there is no such job, or what Lambda would be told.
+    pub async fn fire(&self, job: &str, unix_millis: u64) -> Result<(), String> {
+        self.runner.fire(job, unix_millis).await
     }
 
     /// Where the API is.
@@ -109,7 +145,7 @@ impl DevServer {
         self.api.base_url()
     }
 
-    /// Where DynamoDB and Secrets Manager are: the value for `AWS_ENDPOINT_URL`.
+    /// Where DynamoDB, Secrets Manager and SQS are: the value for `AWS_ENDPOINT_URL`.
     pub fn aws_endpoint_url(&self) -> String {
         self.aws.endpoint_url()
     }
@@ -121,6 +157,7 @@ impl DevServer {
 
     /// Lets what is under way finish, and stops. An endpoint that ran before goes on running.
     pub async fn shutdown(self) {
+        drop(self.runner);
         self.api.shutdown().await;
         if let Aws::Embedded(aws) = self.aws {
             aws.shutdown().await;
@@ -137,6 +174,8 @@ pub async fn start_aws(options: &Options) -> Result<EmbeddedAws, DevError> {
     let aws = EmbeddedAws::start(embedded::Options {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, options.aws_port)),
         data_dir: options.data_dir.clone(),
+        queue_faults: options.queue_faults,
+        ..embedded::Options::default()
     })
     .await?;
     aws.create_tables(TEMPLATE, &config.tables.by_logical_id())?;

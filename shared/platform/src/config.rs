@@ -23,6 +23,7 @@
 //! | `MINIGATE_LIMITS` | limits other than those of `limits/rules.rs`, such as `login=10,api=200/30`: units, and the period in seconds if it changes too | none |
 //! | `MINIGATE_LIMITER_MILLISECONDS` | the most time that a call of the limiter may take, 50 to 10,000 | 250 |
 //! | `MINIGATE_CACHE_MILLISECONDS` | the most time that a call of the cache to its table may take, 50 to 10,000 | 250 |
+//! | `MINIGATE_QUEUE_<NAME>` | the URL of the queue with this name, for functions that send to it | none |
 //! | `MINIGATE_EDGE_KEY_SHA256` | the first 32 hexadecimal digits of the SHA-256 of the key that the edge sends; requests without the key are then refused | none: no edge |
 //! | `MINIGATE_REQUEST_SECONDS` | the most time a request may take, 1 to 29 | 10 |
 //! | `MINIGATE_LOG_LEVEL` | `error`, `warn`, `info`, `debug` | `info` |
@@ -75,6 +76,8 @@ pub struct Config {
     pub limiter_timeout: Duration,
     /// The most time that a call of the cache to its table may take.
     pub cache_timeout: Duration,
+    /// The URLs of the queues that the function sends to, by name, in lower case.
+    pub queues: BTreeMap<String, String>,
     /// How the edge in front of the API is known, where there is one.
     pub edge_key: Option<EdgeKeyHash>,
     /// The most time that a request may take.
@@ -158,6 +161,7 @@ impl Config {
             cache_timeout: reader.optional("CACHE_MILLISECONDS", "250", |text| {
                 whole_number(text, 50, 10_000).map(Duration::from_millis)
             }),
+            queues: reader.named("QUEUE_", name),
             edge_key: reader.optional("EDGE_KEY_SHA256", "", edge_key),
             request_timeout: reader.seconds("REQUEST_SECONDS", "10", &(1..=29)),
             log_level: reader.optional("LOG_LEVEL", "info", log_level).0,
@@ -213,6 +217,22 @@ impl Reader {
     ) -> T {
         let text = self.variables.remove(&format!("{PREFIX}{name}"));
         self.parse(name, text.as_deref().unwrap_or(default), parse)
+    }
+
+    /// All variables whose names begin like this, by the rest of the name.
+    fn named<T: Default>(
+        &mut self,
+        prefix: &str,
+        parse: impl Fn(&str) -> Parsed<T>,
+    ) -> BTreeMap<String, T> {
+        let prefix = format!("{PREFIX}{prefix}");
+        let found = self.variables.extract_if(.., |name, _| name.starts_with(&prefix));
+        let found: Vec<_> = found.collect();
+        let value = |(name, text): (String, String)| {
+            let (whole, rest) = (&name[PREFIX.len()..], name[prefix.len()..].to_lowercase());
+            (rest, self.parse(whole, &text, &parse))
+        };
+        found.into_iter().map(value).collect()
     }
 
     fn seconds(&mut self, name: &str, default: &str, range: &RangeInclusive<u32>) -> Duration {
@@ -393,6 +413,15 @@ mod tests {
         assert_eq!(config.bot_secrets, ["bots/a", "bots/b"]);
         assert_eq!(config.settings.access_token_lifetime, Duration::from_secs(300));
         assert!(config.settings.allowed_origins.is_empty());
+    }
+
+    #[test]
+    fn queues_have_the_names_that_their_variables_end_with() {
+        let url = "https://sqs.eu-central-1.amazonaws.com/1/mail";
+        let config = read(&[("MINIGATE_QUEUE_MAIL", url)]).unwrap();
+        assert_eq!(config.queues, [("mail".to_owned(), url.to_owned())].into());
+        let error = read(&[("MINIGATE_QUEUE_MAIL", "")]).unwrap_err().to_string();
+        assert!(error.contains("MINIGATE_QUEUE_MAIL must be"), "{error}");
     }
 
     #[test]

@@ -5,6 +5,9 @@
 //! whose events are no HTTP requests is an [`events::Events`], and [`run_events`] its `main`. The same router runs under Lambda, under `cargo dev` and in tests: [`layers::around`] puts the
 //! same layers around it everywhere.
 //!
+//! A function that works off a queue is a [`workers::Worker`], and one that a schedule starts a
+//! [`workers::Job`]; [`run_queue`] and [`run_schedule`] are their `main`.
+//!
 //! This crate knows HTTP and AWS, and none of the product's routes.
 
 pub mod auth;
@@ -30,6 +33,7 @@ mod system;
 mod telemetry;
 pub mod tokens;
 mod turns;
+pub mod workers;
 
 pub use background::{Background, WorkPanicked};
 pub use config::{Config, ConfigError, environment};
@@ -38,7 +42,7 @@ pub use minigate_domain::Clock;
 pub use needs::Needs;
 pub use platform::{Parts, Platform};
 pub use problem::{Code, FieldError, Problem, ProblemDocument};
-pub use serve::{run, run_events};
+pub use serve::{run, run_events, run_queue, run_schedule};
 pub use system::{SystemClock, SystemEntropy};
 pub use telemetry::{ours as our_logs, start as start_logs};
 

@@ -53,6 +53,24 @@ pub enum Metric {
     CacheTableErrors,
     /// Requests or events that failed through no fault of who sent them: each 5xx, panics included.
     ServerErrors,
+    /// Messages of a queue that were handled.
+    MessagesHandled,
+    /// Messages of a queue whose effect was there before.
+    MessagesRepeated,
+    /// Messages of a queue that failed, and come again.
+    MessagesFailed,
+    /// Messages of a queue that nobody can read: no JSON, of an unknown version, of a wrong shape.
+    MessagesPoison,
+    /// Effects of an outbox that were performed.
+    EffectsPerformed,
+    /// Effects of an outbox that are tried again.
+    EffectsRetried,
+    /// Effects of an outbox that were given up without having happened.
+    EffectsParked,
+    /// Effects of an outbox of which nobody knows whether they happened, and that are not repeated.
+    EffectsUnknown,
+    /// Items of an outbox that do not decode.
+    EffectsMalformed,
 }
 
 impl Metric {
@@ -79,6 +97,15 @@ impl Metric {
             Self::CacheTableCalls => "CacheTableCalls",
             Self::CacheTableErrors => "CacheTableErrors",
             Self::ServerErrors => "ServerErrors",
+            Self::MessagesHandled => "MessagesHandled",
+            Self::MessagesRepeated => "MessagesRepeated",
+            Self::MessagesFailed => "MessagesFailed",
+            Self::MessagesPoison => "MessagesPoison",
+            Self::EffectsPerformed => "EffectsPerformed",
+            Self::EffectsRetried => "EffectsRetried",
+            Self::EffectsParked => "EffectsParked",
+            Self::EffectsUnknown => "EffectsUnknown",
+            Self::EffectsMalformed => "EffectsMalformed",
         }
     }
 

@@ -24,6 +24,7 @@ use crate::{
     secrets::{Bots, SecretsManager, SigningSecret, Surroundings},
     settings::{Adopted, Live, Settings},
     turns::Turns,
+    workers::{self, EffectOutbox, Marks},
 };
 
 /// How long a start waits for the secrets. A Secrets Manager that is down must not keep a function
@@ -61,6 +62,12 @@ pub struct Parts {
     pub(crate) live: Live,
     /// Whose session is being opened.
     pub(crate) openings: Turns,
+    /// Effects outside DynamoDB, which are written in the transaction of their cause.
+    pub outbox: EffectOutbox,
+    /// Marks of what was done, and the client that writes them.
+    pub(crate) marks: Marks,
+    /// What clients of AWS share. A heavy client is made of it by the function that needs one.
+    pub aws: SdkConfig,
     is_cold: AtomicBool,
 }
 
@@ -89,6 +96,8 @@ impl Platform {
     ) -> Self {
         let dynamodb = aws_sdk_dynamodb::Client::new(aws);
         let store = Store::new(dynamodb.clone(), config.tables.clone());
+        let outbox = workers::outbox(&dynamodb, &config.tables.main, &clock, &*entropy);
+        let marks = Marks::new(dynamodb.clone(), &config.tables.main);
         let source = SecretsManager::new(aws_sdk_secretsmanager::Client::new(aws));
         let origin = Origin {
             function: config.function_name.clone(),
@@ -115,6 +124,9 @@ impl Platform {
             address_limit: AddressLimit::new(config.address_limit_per_minute, Arc::clone(&clock)),
             limits,
             caches,
+            outbox,
+            marks,
+            aws: aws.clone(),
             config,
             clock,
             entropy,

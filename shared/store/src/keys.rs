@@ -7,6 +7,8 @@
 //! | `Main` | tier that was given to a user | `USER#<user id>` | `ACCOUNT#TIER` |
 //! | `Main` | what was changed of the rate limits | `LIMITS` | `POLICIES` |
 //! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` |
+//! | `Main` | effects outside DynamoDB, which the crate `minigate-outbox` owns | `OUTBOX#<lane>#<shard>`, `OUTBOX#<lane>#parked`, `OUTBOX#<lane>#unknown` | `<milliseconds>#<id>` |
+//! | `Main` | marks of what was done, which the same crate owns | `ONCE#<worker>#<cause>` | `ONCE` |
 //! | `Volatile` | init data used up (one-time use) | `REPLAY#<hash>` | – |
 //! | `Volatile` | state of the rate limits, which the crate `minigate-limiter` owns | `LIMIT#<n>#<user, address or API key>` | – |
 //! | `Volatile` | stamps of invalidated tags, which the crate `minigate-cache` owns | `CACHE#tag#<tag>`, `CACHE#ns#<namespace>` | – |

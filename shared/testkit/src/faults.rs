@@ -347,6 +347,7 @@ async fn strike(
             let code = match service {
                 Service::DynamoDb | Service::DynamoDbStreams => "InternalServerError",
                 Service::SecretsManager => "InternalServiceError",
+                Service::Sqs => "InternalFailure",
             };
             (StatusCode::INTERNAL_SERVER_ERROR, code, "Internal error, injected by a test")
         }

@@ -11,3 +11,4 @@ mod limits;
 mod readme;
 mod real_bot;
 mod reference;
+mod workers;

@@ -18,7 +18,8 @@ use tokio::{
 use crate::{Aws, clients, dynamodb::create_table};
 
 async fn start_error(address: SocketAddr, data_dir: Option<PathBuf>) -> StartError {
-    EmbeddedAws::start(Options { address, data_dir }).await.expect_err("it does not start")
+    let options = Options { address, data_dir, ..Options::default() };
+    EmbeddedAws::start(options).await.expect_err("it does not start")
 }
 
 #[tokio::test]
@@ -114,7 +115,9 @@ async fn what_is_not_embedded_is_refused_in_the_way_of_aws() {
     let aws = Aws::start().await;
     for (target, code) in [
         ("", "UnknownOperationException"),
-        ("x-amz-target: AmazonSQS.SendMessage\r\n", "UnknownOperationException"),
+        ("x-amz-target: AmazonSQS.SendMessage\r\n", "SerializationException"),
+        ("x-amz-target: AmazonSQS.AddPermission\r\n", "InvalidAction"),
+        ("x-amz-target: AmazonSNS.Publish\r\n", "UnknownOperationException"),
         ("x-amz-target: DynamoDB_20120810.Fly\r\n", "UnknownOperationException"),
         ("x-amz-target: secretsmanager.RotateSecret\r\n", "UnknownOperationException"),
         ("x-amz-target: secretsmanager.GetSecretValue\r\n", "SerializationException"),

@@ -9,3 +9,4 @@ mod layers;
 mod policies;
 mod secrets;
 mod settings;
+mod workers;
