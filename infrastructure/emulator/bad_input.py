@@ -21,9 +21,8 @@ PATIENCE_SECONDS = 30
 
 # A value of each parameter with a pattern that the pattern refuses, and one that it takes.
 PATTERNS = {
-    "Admins": ("42, 43", "42,43"),
+    "Admin": ("42,43", "42"),
     "AlarmEmail": ("alarms at example.org", "alarms@example.org"),
-    "AllowedOrigins": ("https://app.example/", "https://app.example,http://localhost:5173"),
     "CertificateArn": (
         "certificate/1",
         "arn:aws:acm:eu-central-1:123456789012:certificate/1",
@@ -107,14 +106,18 @@ def parameters(stack):
             if said is None or name not in said:
                 faults.append(f"{name}={value}: it is not refused by its name: {said}")
         for value in right:
-            said = refusal(text, **{"CertificateArn": certificate, name: value})
+            needed = {"DomainName": "api.example"} if name == "CloseExecuteApi" else {}
+            said = refusal(text, **{"CertificateArn": certificate, **needed, name: value})
             taken += 1
             if said:
                 faults.append(f"{name}={value}: it is refused: {said}")
     said = refusal(text, DomainName="api.example")
     if said is None or "DomainName needs CertificateArn" not in said:
         faults.append(f"DomainName without CertificateArn: {said}")
-    finish(faults, f"{refused + 1} wrong values refused by name, {taken} right ones taken")
+    said = refusal(text, CloseExecuteApi="true")
+    if said is None or "CloseExecuteApi needs DomainName" not in said:
+        faults.append(f"CloseExecuteApi without DomainName: {said}")
+    finish(faults, f"{refused + 2} wrong values refused by name, {taken} right ones taken")
 
 
 # ---- Secrets -------------------------------------------------------------------------------------

@@ -29,9 +29,16 @@ DELIVERY = pathlib.Path(__file__).parent.parent / "delivery.yaml"
 DEADLINE_SECONDS = 60
 # Who asks for the health and for nothing else, so that nothing else counts against it.
 HEALTH_ADMIN = ADMIN + 1
-# What an administrator sets. In a year, hardly anything comes back during a run, so that counts only
-# grow, and units are not leased.
-IN_FORCE = {"limit": 100_000, "period_seconds": 31_536_000}
+# What an administrator sets. Little comes back during a run, a unit in 53 seconds, which is the least
+# that the limit of administrators may be; and units are not leased.
+IN_FORCE = {"limit": 600_000, "period_seconds": 31_536_000}
+# Init data of this age is taken only by who has read the settings.
+OLD_SECONDS = 2 * 24 * 60 * 60
+SETTINGS = {
+    "allowed_origins": ["http://localhost:5173"],
+    "admins": [ADMIN + 1],
+    "init_data_seconds": 2 * OLD_SECONDS,
+}
 LIMITS = ("admin", "api", "login", "login-address", "verify")
 # The one that the ways change.
 CHANGED = "refresh"
@@ -113,6 +120,9 @@ class Way:
         if not self.one_time_use:
             for token in (self.token, self.other_token):
                 self.authorize(self.tma(user_id, token))
+            user = json.dumps({"id": user_id, "first_name": "Ada"})
+            old = {"auth_date": str(int(time.time()) - OLD_SECONDS), "user": user}
+            self.authorize(f"tma {emulator.signed(self.token, old)}")
 
     def administrate(self, user_id):
         with self.counts("admin", f"user/{ADMIN}", "`GET /v1/system/limits`"):
@@ -285,15 +295,20 @@ def set_limits(stack, token):
         status, document = emulator.call(base, "PUT", path, admin, IN_FORCE)
         if status != 200:
             sys.exit(f"PUT {path}: {status} {document}")
+    status, document = emulator.call(base, "PUT", "/v1/system/settings", admin, SETTINGS)
+    if status != 200:
+        sys.exit(f"PUT /v1/system/settings: {status} {document}")
 
 
 def functions_of(stack):
+    """Without CodeDeploy's hook, which the emulator has nobody to call."""
     resources = client("cloudformation").describe_stack_resources(StackName=stack)
     resources = resources["StackResources"]
     return sorted(
         resource["LogicalResourceId"]
         for resource in resources
         if resource["ResourceType"] == "AWS::Lambda::Function"
+        and resource["LogicalResourceId"] != "CanaryHook"
     )
 
 
@@ -334,7 +349,7 @@ def expect_none(stack, way, function, when):
 
 def run(stack, token, other_token, report, *deploy):
     way = Way(stack, token, other_token, one_time_use=False)
-    functions = functions_of(stack)
+    functions = [name for name, _ in emulator.functions_of(stack)]
     rows, known = [], set()
     bound(stack, functions)
     set_limits(stack, token)
@@ -367,15 +382,15 @@ failed, the permission would be needless, and the run would have failed. All of 
 boundary of `infrastructure/delivery.yaml`, which is therefore wide enough.
 
 A limiter that may not count lets requests pass where its policy is open, and one that may not read
-what administrators have changed goes by the deployment's limits. So an administrator changes every
-limit before, answers have to name the changed ones, and what a request takes has to be gone for all
-instances. A cache that may not ask whether what it has is still valid loads it anew, so its counts
+what administrators have changed goes by the deployment's limits and settings. So an administrator
+changes every limit before, answers have to name the changed ones, and what a request takes has to be
+gone for all instances; and init data of two days is good by the settings only. A cache that may not ask whether what it has is still valid loads it anew, so its counts
 must tell of no failed call.
 
 The emulator writes logs and traces whatever a role permits. What Lambda needs for that is therefore
 asked of the emulator's `iam:SimulatePrincipalPolicy`, with the log group that the function is
 configured with: that shows that the statement fits the function, not that Lambda asks for it. Not tried
-are the roles of CodeDeploy and of API Gateway's logs, because the emulator takes neither, and
+are the roles of CodeDeploy and of its hook, because the emulator has no CodeDeploy, and
 conditions on `dynamodb:LeadingKeys`, which it does not know.
 
 | role | statement | without | what fails |

@@ -2,19 +2,26 @@
 
 Usage: stack.py COMMAND STACK [ARGUMENT]..., with AWS_ENDPOINT_URL naming the emulator.
 
+  bootstrap STACK                    make the stack that an account needs once
+  hook STACK                         ask the new versions as the canaries' hook does
+  releases STACK                     keep releases in a bucket, and get them back by their digests
   complete-api STACK                 give the REST API what the emulator leaves out of its body
   put-bot STACK TOKEN                put the bot's secret
-  widen-limits STACK TOKEN           as an administrator, limits that tests from one address do not reach
+  widen-limits STACK TOKEN           as an administrator, limits that tests from one address do not reach,
+                                     their origin, and a second administrator
   create-bot STACK NAME TOKEN        make the secret of a further bot
   smoke STACK TOKEN                  one user's way through the API
   rotate STACK TOKEN NEW_TOKEN       rotate the bot's token under traffic, and back
   permission STACK TOKEN             show that a permission which is missing is missed
   alarm STACK                        make an alarm go off and receive its message
   upgrade STACK TOKEN COMMAND...     run a deployment under traffic
+  reached STACK LEVEL                show that users are served with this log level by every function
+  versions STACK                     print the version of each function that serves users
   throttled STACK TOKEN              log in until API Gateway refuses it
   api-key STACK                      print the API key of the first machine client
   environment STACK FUNCTION         print the variables of a function, as NAME=VALUE
   same-keys STACK URL                show that this URL serves the keys that the API serves
+  remove STACK                       delete the stack and what it would leave behind
   machine STACK TOKEN                verify init data with and without the key, and past its quota
 """
 
@@ -24,9 +31,12 @@ import datetime
 import hashlib
 import hmac
 import json
+import os
+import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -36,10 +46,12 @@ import uuid
 
 import boto3
 import botocore.config
+import botocore.exceptions
 
 CONFIG = botocore.config.Config(
     connect_timeout=5, read_timeout=30, retries={"max_attempts": 2}
 )
+INFRASTRUCTURE = pathlib.Path(__file__).parent.parent
 ADMIN = 42
 ANY = "x-amazon-apigateway-any-method"
 
@@ -92,7 +104,28 @@ def complete_api(stack):
     for response_type, response in body["x-amazon-apigateway-gateway-responses"].items():
         put_gateway_response(gateway, api, response_type, response)
     gateway.create_deployment(stageName="live", **api)
+    complete_method_settings(gateway, api)
     print(base_url(stack))
+
+
+def complete_method_settings(gateway, api):
+    """AWS wants a method's path with ~1 for each slash after the first, and so has the template it.
+    The emulator reads it that way where a stage is changed, and literally in a template."""
+    stage = {"stageName": "live", **api}
+    paths = {"throttlingRateLimit": "rateLimit", "throttlingBurstLimit": "burstLimit"}
+    changes = [
+        {
+            "op": "replace",
+            "path": f"/{method.lstrip('/')}/throttling/{path}",
+            "value": str(settings[field]),
+        }
+        for method, settings in gateway.get_stage(**stage)["methodSettings"].items()
+        for field, path in paths.items()
+        if "~1" in method
+    ]
+    if not changes:
+        sys.exit("the template throttles no method by itself")
+    gateway.update_stage(patchOperations=changes, **stage)
 
 
 def integrate_any(gateway, api, resource_id, stack, operation):
@@ -298,18 +331,23 @@ def put_bot(stack, token):
 
 
 def widen_limits(stack, token):
-    """An instance reads the limits in its start, and then every ten seconds. Of the functions that
-    are limited, Sessions has been asked before: it gets instances that begin with these limits."""
+    """An instance reads limits and settings in its start, and then every ten seconds. Sessions and
+    Health have been asked before: they get instances that begin with these."""
     base, admin = base_url(stack), f"tma {init_data(token, ADMIN)}"
     for policy in ("api", "admin", "login", "login-address", "refresh"):
         path = f"/v1/system/limits/{policy}"
         status, document = call(base, "PUT", path, admin, {"limit": 5000})
         if status != 200:
             sys.exit(f"PUT {path}: {status} {document}")
+    settings = {"allowed_origins": ["http://localhost:5173"], "admins": [ADMIN + 1]}
+    status, document = call(base, "PUT", "/v1/system/settings", admin, settings)
+    if status != 200:
+        sys.exit(f"PUT /v1/system/settings: {status} {document}")
     status, document = call(base, "GET", "/v1/system/audit", admin)
-    if status != 200 or len(document["entries"]) < 5:
+    if status != 200 or len(document["entries"]) < 6:
         sys.exit(f"the changes are not recorded: {status} {document}")
-    renew(stack, "Sessions")
+    for function in ("Sessions", "Health"):
+        renew(stack, function)
 
 
 def create_bot(_, name, token):
@@ -440,6 +478,80 @@ def alarm(stack):
 # ---- Deployments -------------------------------------------------------------------------------
 
 
+def bootstrap(_):
+    formation, name = client("cloudformation"), "minigate-account"
+    template = (INFRASTRUCTURE / "account.yaml").read_text(encoding="utf-8")
+    formation.create_stack(
+        StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_IAM"]
+    )
+    waiting = {"Delay": 1, "MaxAttempts": 60}
+    formation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig=waiting)
+    role = client("apigateway").get_account().get("cloudwatchRoleArn")
+    if role != outputs(name)["GatewayLogRoleArn"]:
+        sys.exit(f"API Gateway writes logs with {role}, which is not the role of the stack")
+    print("API Gateway has its role for logs")
+
+
+def hook(stack):
+    """Runs the program of the hook: it invokes the deployed versions, and then one that is not there.
+    CodeDeploy, whom it reports to, is not in the emulator: what it would be told is collected."""
+    body = client("cloudformation").get_template(StackName=stack, TemplateStage="Processed")
+    template = body["TemplateBody"]
+    template = json.loads(template) if isinstance(template, str) else template
+    program = template["Resources"]["CanaryHook"]["Properties"]["Code"]["ZipFile"]
+    function = physical_id(stack, "CanaryHook")
+    settings = client("lambda").get_function_configuration(FunctionName=function)
+    versions = settings["Environment"]["Variables"]["VERSIONS"]
+    reports, real = [], boto3.client
+
+    class CodeDeploy:
+        def put_lifecycle_event_hook_execution_status(self, status, **_):
+            reports.append(status)
+
+    boto3.client = lambda name, **more: CodeDeploy() if name == "codedeploy" else real(name, **more)
+    missing = f"{versions.split(',')[0].rsplit(':', 1)[0]}:999"
+    for value in (versions, f"{versions},{missing}"):
+        os.environ["VERSIONS"] = value
+        names = {}
+        exec(program, names)
+        names["handle"]({"DeploymentId": "d", "LifecycleEventHookExecutionId": "e"}, None)
+    boto3.client = real
+    if reports != ["Succeeded", "Failed"]:
+        sys.exit(f"the hook reports {reports}")
+    print(f"it asked {len(versions.split(','))} versions, and one that is not there fails it")
+
+
+def releases(stack):
+    bucket = f"{stack}-releases"
+    location = {"LocationConstraint": client("s3").meta.region_name}
+    client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration=location)
+
+    def run(command, *arguments):
+        """The digest that it prints; None if it refuses."""
+        program = [sys.executable, INFRASTRUCTURE / "release.py", command, bucket, stack]
+        done = subprocess.run([*program, *arguments], capture_output=True, text=True, timeout=60)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    with tempfile.TemporaryDirectory() as directory:
+        built, fetched = (pathlib.Path(directory) / name for name in ("built", "fetched"))
+        found = [run("current", fetched)]
+        digests = []
+        for content in (b"first", b"second"):
+            built.write_bytes(content)
+            digests.append(run("keep", built))
+        found += [run("current", fetched), fetched.read_bytes()]
+        found += [run("fetch", fetched, digests[0]), fetched.read_bytes()]
+        # What is not what was kept is not deployed.
+        client("s3").put_object(
+            Bucket=bucket, Key=f"{stack}/releases/{digests[1]}.tar.gz", Body=b"other"
+        )
+        found += [run("current", fetched), fetched.read_bytes()]
+    wanted = [None, digests[1], b"second", digests[0], b"first", None, b"first"]
+    if found != wanted or digests[0] != hashlib.sha256(b"first").hexdigest():
+        sys.exit(f"{found} instead of {wanted}")
+    print("two releases kept, fetched by their digests, and a changed one refused")
+
+
 def upgrade(stack, token, *command):
     with Traffic(stack, token) as traffic:
         traffic.wait_for(5)
@@ -448,7 +560,38 @@ def upgrade(stack, token, *command):
     traffic.report()
 
 
+def functions_of(stack):
+    resources = client("cloudformation").describe_stack_resources(StackName=stack)
+    resources = resources["StackResources"]
+    return sorted(
+        (resource["LogicalResourceId"], resource["PhysicalResourceId"])
+        for resource in resources
+        if resource["ResourceType"] == "AWS::Lambda::Function"
+    )
+
+
+def reached(stack, level):
+    """The alias of each function must lead to a version with this log level: a parameter that changes
+    alone would otherwise stay without effect."""
+    lambdas, found = client("lambda"), {}
+    for name, function in functions_of(stack):
+        live = lambdas.get_function_configuration(FunctionName=function, Qualifier="live")
+        found[name] = live["Environment"]["Variables"]["MINIGATE_LOG_LEVEL"]
+    missed = {name: other for name, other in found.items() if other != level}
+    if missed or not found:
+        sys.exit(f"the log level {level} has not reached {missed or 'any function'}")
+    print(f"the log level has reached {len(found)} functions")
+
+
+def versions(stack):
+    for name, function in functions_of(stack):
+        alias = client("lambda").get_alias(FunctionName=function, Name="live")
+        print(f"{name}={alias['FunctionVersion']}")
+
+
 def throttled(stack, token):
+    # The deployment before has put the template's settings in place again.
+    complete_method_settings(client("apigateway"), {"restApiId": physical_id(stack, "Api")})
     base = base_url(stack)
 
     def log_in(user_id):
@@ -516,9 +659,50 @@ def same_keys(stack, url):
     print(f"it serves the API's keys, {len(here['keys'])} of them")
 
 
+# ---- An emulator that goes on running ----------------------------------------------------------
+
+
+def remove(stack):
+    """Deletes the stack, its example, and the tables and secrets that outlive a stack."""
+    formation, tables, secrets = (
+        client(service) for service in ("cloudformation", "dynamodb", "secretsmanager")
+    )
+    resources = formation.describe_stack_resources(StackName=stack)["StackResources"]
+    retained = {}
+    for resource in resources:
+        retained.setdefault(resource["ResourceType"], []).append(resource["PhysicalResourceId"])
+    for name in (f"{stack}-example", stack):
+        formation.delete_stack(StackName=name)
+        wait_until_gone(formation, name)
+    for table in retained.get("AWS::DynamoDB::Table", []):
+        with contextlib.suppress(tables.exceptions.ResourceNotFoundException):
+            tables.update_table(TableName=table, DeletionProtectionEnabled=False)
+            tables.delete_table(TableName=table)
+    for secret in retained.get("AWS::SecretsManager::Secret", []):
+        with contextlib.suppress(secrets.exceptions.ResourceNotFoundException):
+            secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
+    print(f"{stack}, with its tables and secrets")
+
+
+def wait_until_gone(formation, stack):
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        try:
+            state = formation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+        except botocore.exceptions.ClientError:
+            return
+        if state == "DELETE_COMPLETE":
+            return
+        if state == "DELETE_FAILED":
+            break
+        time.sleep(0.2)
+    sys.exit(f"{stack} is not deleted")
+
+
 COMMANDS = {
     "api-key": lambda stack: print(api_key(stack)),
     "machine": machine,
+    "remove": remove,
     "complete-api": complete_api,
     "put-bot": put_bot,
     "widen-limits": widen_limits,
@@ -529,7 +713,12 @@ COMMANDS = {
     "environment": environment,
     "same-keys": same_keys,
     "alarm": alarm,
+    "bootstrap": bootstrap,
+    "hook": hook,
+    "releases": releases,
     "upgrade": upgrade,
+    "reached": reached,
+    "versions": versions,
     "throttled": throttled,
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use reqwest::{Response, header::HeaderMap};
+use reqwest::{
+    Response,
+    header::{self, HeaderMap, HeaderName, HeaderValue},
+};
 use serde_json::Value;
 
 use crate::Deployment;
@@ -52,9 +55,20 @@ fn is_of_transport(name: &str) -> bool {
         || name == "apigw-requestid"
 }
 
+/// Makes one line of the lines of a header that is a list (RFC 9110, 5.3): who compresses an answer
+/// adds a line of its own.
+fn combine(headers: &mut HeaderMap, name: &HeaderName) {
+    let lines: Vec<_> = headers.get_all(name).iter().map(|line| line.to_str().unwrap()).collect();
+    if lines.len() > 1 {
+        let line = HeaderValue::from_str(&lines.join(", ")).unwrap();
+        headers.insert(name, line);
+    }
+}
+
 impl Answer {
     pub(crate) async fn read(response: Response, sent: Sent) -> Self {
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let (status, mut headers) = (response.status().as_u16(), response.headers().clone());
+        combine(&mut headers, &header::VARY);
         let body = response.text().await.expect("the answer breaks off");
         // The servers that tests start answer by themselves.
         let is_of_gateway = Deployment::of_environment().is_some();

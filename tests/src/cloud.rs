@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Deref};
 
-use aws_sdk_dynamodb::Client as DynamoDb;
+use aws_sdk_dynamodb::{Client as DynamoDb, types::AttributeValue};
 use aws_sdk_secretsmanager::Client as SecretsManager;
 use minigate_embedded_aws::EmbeddedAws;
 use minigate_embedded_aws::protocol::Call;
@@ -32,16 +32,21 @@ impl Deref for Cloud {
 }
 
 impl Cloud {
-    /// Starts it; `None`, with a word about it, if the tests run against a deployment, which they
-    /// cannot configure and whose AWS they cannot make fail.
-    pub async fn start() -> Option<Self> {
-        if Deployment::of_environment().is_some() {
-            skip();
-            return None;
-        }
+    /// Starts it.
+    ///
+    /// # Panics
+    ///
+    /// When the tests run against a deployment, which they cannot configure and whose AWS they cannot
+    /// make fail: such a test must not count as passed there.
+    pub async fn start() -> Self {
+        assert!(
+            Deployment::of_environment().is_none(),
+            "MINIGATE_BASE_URL names a deployment, and this test needs an AWS of its own: \
+             move it to a module `local_only`, and run with `--skip local_only::`"
+        );
         let aws = start_aws(&Options::default()).await.unwrap();
         let faults = FaultProxy::start(&aws.endpoint_url()).await.unwrap();
-        Some(Self { faults, aws })
+        Self { faults, aws }
     }
 
     /// Serves the API on this AWS, with these variables on top of those of development.
@@ -85,9 +90,9 @@ impl Cloud {
         Target::Any.within("CACHE#")
     }
 
-    /// The reads of the policies, beside requests.
+    /// The reads of the changed limits and settings, in the background of requests.
     pub fn policies() -> Target {
-        Target::from("GetItem").within("LIMITS")
+        Target::from("Query").within("LIMITS")
     }
 
     /// The proxy itself, for faults that strike everything and counts of any target.
@@ -103,6 +108,23 @@ impl Cloud {
     /// DynamoDB, past the proxy.
     pub async fn dynamodb(&self) -> DynamoDb {
         DynamoDb::new(&configuration_of_emulator(&self.aws.endpoint_url()).await)
+    }
+
+    /// Has a session end at this moment, in Unix milliseconds.
+    pub async fn age_session(&self, user_id: u64, session_id: &str, expires_at: u64) {
+        let update = self.dynamodb().await.update_item().table_name("minigate-Main");
+        let text = |text: String| AttributeValue::S(text);
+        update
+            .key("PK", text(format!("USER#{user_id}")))
+            .key("SK", text("ACCOUNT#SESSIONS".to_owned()))
+            .update_expression("SET #sessions.#session.#expires_at = :end")
+            .expression_attribute_names("#sessions", "sessions")
+            .expression_attribute_names("#session", session_id)
+            .expression_attribute_names("#expires_at", "expires_at")
+            .expression_attribute_values(":end", AttributeValue::N(expires_at.to_string()))
+            .send()
+            .await
+            .expect("the session is there");
     }
 
     /// Puts a new version of a secret in its place, as a rotation does, or creates it.
@@ -123,11 +145,4 @@ impl Cloud {
     pub async fn put_signing_secret(&self, text: &str) {
         self.put_secret(development::SIGNING_SECRET, text).await;
     }
-}
-
-#[expect(clippy::print_stderr, reason = "a test that is skipped has to say so")]
-fn skip() {
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or("a test");
-    eprintln!("skipped: {test} needs an AWS of its own, and MINIGATE_BASE_URL names a deployment");
 }

@@ -7,13 +7,14 @@
 //! cargo test -p minigate-tests
 //!     against the server of `cargo dev`, started inside the test process
 //!
-//! MINIGATE_BASE_URL=https://….amazonaws.com/prod MINIGATE_BOT_TOKEN=… cargo test -p minigate-tests
+//! MINIGATE_BASE_URL=https://….amazonaws.com/prod MINIGATE_BOT_TOKEN=… \
+//!     cargo test -p minigate-tests --test black_box -- --skip local_only::
 //!     against a deployment; see [`Deployment::of_environment`] for all variables
 //! ```
 //!
 //! - [`Deployment`] is what is tested: a base URL, and a bot whose token is known.
 //! - [`Cloud`] is an AWS of a test's own, for tests that need their own configuration or that make
-//!   AWS fail. Such tests say that they are skipped when a deployment is given.
+//!   AWS fail. Such tests are in modules named `local_only`, and fail against a deployment.
 //! - [`Bot`] signs init data, independently of the code under test.
 //! - [`Request`] and [`Answer`] are one exchange. [`Answer::assert_problem`] and
 //!   [`Answer::assert_success`] compare all of an answer: the status, every header, the members of

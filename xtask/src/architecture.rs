@@ -24,14 +24,15 @@ struct Dependency {
 }
 
 /// Where a package stands. Arrows point down:
-/// `functions -> platform -> {store, limiter, cache, init-data} -> domain`.
+/// `functions -> platform -> {store, limiter, cache, init-data}`, and from functions, platform and store
+/// to domain.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
     Function,
     Platform,
     /// Builds the requests of our own tables.
     Store,
-    /// Fit to publish, and so knows nothing of minigate.
+    /// Fit to publish, so it knows nothing of minigate.
     Published(Library),
     Domain,
     /// DynamoDB and Secrets Manager inside of a process.
@@ -49,6 +50,7 @@ enum Library {
     Cache,
     InitData,
     Limiter,
+    Outbox,
 }
 
 fn place_of(folder: &str) -> Option<Place> {
@@ -59,6 +61,7 @@ fn place_of(folder: &str) -> Option<Place> {
         "shared/embedded-aws" => Place::EmbeddedAws,
         "shared/init-data" => Place::Published(Library::InitData),
         "shared/limiter" => Place::Published(Library::Limiter),
+        "shared/outbox" => Place::Published(Library::Outbox),
         "shared/platform" => Place::Platform,
         "shared/store" => Place::Store,
         "shared/testkit" => Place::Testkit,
@@ -87,7 +90,7 @@ fn may_use(user: Place, used: Place, is_for_tests: bool) -> bool {
         // And the way of the arrows. A layer may reach past the next one.
         (Function, Platform | Store | Published(_) | Domain) => true,
         (Platform, Store | Published(_) | Domain) => true,
-        (Store, Domain) => true,
+        (Store, Domain | Published(Library::Outbox)) => true,
         (Testkit, Published(_) | Domain) => true,
         _ => false,
     }
@@ -152,13 +155,22 @@ fn forbidden_lines(path: &str, source: &str) -> Vec<String> {
             || ["env::vars(", "env::vars_os(", "env::{"].iter().any(|call| line.contains(call))
     };
     let mut faults = Vec::new();
+    let is_black_box = path.starts_with("tests/tests/");
+    let mut is_local_only = path.contains("/local_only/");
     for (index, line) in source.lines().enumerate() {
         let (number, code) = (index + 1, line.trim_start());
+        is_local_only |= code.starts_with("mod local_only {");
         if code.starts_with("//") {
             continue;
         }
         if path != "shared/platform/src/config.rs" && reads_environment(code) {
             faults.push(format!("{path}:{number}: only platform::config reads the environment"));
+        }
+        if is_black_box && !is_local_only && code.contains("Cloud::start()")
+            || is_black_box && code.contains("of_environment()")
+        {
+            let advice = "move the test to a module `local_only`, which no deployment is asked";
+            faults.push(format!("{path}:{number}: {advice}"));
         }
         if code.contains(".scan(") {
             faults.push(format!("{path}:{number}: a scan reads the whole table; add a key"));
@@ -361,6 +373,9 @@ mod tests {
         let elsewhere = "shared/store/src/lib.rs";
         let config = "shared/platform/src/config.rs";
         let excused = "#[expect(clippy::disallowed_methods, reason = \"a tool\")]\n";
+        let black_box = "tests/tests/black_box/system.rs";
+        let start = "let cloud = Cloud::start().await;";
+        let local_only = ": move the test to a module `local_only`, which no deployment is asked";
         let environment = ": only platform::config reads the environment";
         for (path, source, expected) in [
             (elsewhere, "let x = std::env::var(\"X\");".to_owned(), Some(environment)),
@@ -371,6 +386,14 @@ mod tests {
             (elsewhere, "// not std::env::var(\"X\")".to_owned(), None),
             (elsewhere, "std::env::temp_dir()".to_owned(), None),
             (config, "std::env::vars_os()".to_owned(), None),
+            (black_box, start.to_owned(), Some(local_only)),
+            (black_box, format!("mod local_only {{\n{start}"), None),
+            ("tests/tests/black_box/local_only/cache.rs", start.to_owned(), None),
+            (
+                "tests/tests/black_box/local_only/cache.rs",
+                "if Deployment::of_environment().is_some() { return }".to_owned(),
+                Some(local_only),
+            ),
             (config, "client.scan()".to_owned(), Some(": a scan reads the whole table; add a key")),
         ] {
             let line = source.lines().count();

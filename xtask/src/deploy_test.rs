@@ -4,11 +4,15 @@
 //! It listens on free ports of the loopback address, waits for nothing without a limit, and ends
 //! the emulator with all its functions. What comes after the deployment is shown part by part: one
 //! that fails does not keep the next from being tried.
+//!
+//! With `--endpoint` it deploys to an emulator that runs already, as a stack of its own that it
+//! removes in the end. What that emulator cannot do is left out, with a word about it.
 
 mod authorizer;
+mod elsewhere;
 mod emulator;
 mod functions;
-mod service;
+pub(crate) mod service;
 
 use std::{
     fs,
@@ -17,8 +21,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use self::functions::Build;
+pub(crate) use self::{
+    elsewhere::Endpoint,
+    functions::{Build, of_all_functions},
+};
 use self::{
+    elsewhere::Lacks,
     emulator::Emulator,
     service::{Service, free_port},
 };
@@ -26,9 +34,13 @@ use crate::{
     process::{self, Finished},
     python::Environment,
     report::{Tally, Verdict},
-    tests_run, workspace,
+    tests_run,
+    verify::Context,
+    workspace,
 };
 
+/// What the last run of all mutants found.
+const MUTANTS: &str = "docs/iam-mutants.md";
 const STACK: &str = "minigate-local";
 /// A bot that does not exist.
 const TOKEN: &str = "1000000000:DEPLOYMENT-TEST-TOKEN-OF-NO-REAL-BOT";
@@ -49,8 +61,8 @@ const WIDE: &str = "LoginsPerSecond=5000 LoginBurst=5000";
 const NARROW: &str = "LoginsPerSecond=20 LoginBurst=20 MachineRequestsPerDay=200";
 
 /// `cargo xtask deploy-test`; whether everything is as it should be.
-pub(crate) fn run(build: Build) -> Result<bool, String> {
-    let parts = every_part(build)?;
+pub(crate) fn run(build: Build<'_>, endpoint: Option<Endpoint>) -> Result<bool, String> {
+    let parts = every_part(build, endpoint)?;
     for failure in &parts.failures {
         println!("\n{failure}");
     }
@@ -62,27 +74,75 @@ pub(crate) fn run(build: Build) -> Result<bool, String> {
 /// `cargo xtask iam-mutants`: shows that every statement of the functions' roles is needed, and
 /// writes what it is needed for to docs/iam-mutants.md.
 pub(crate) fn iam_mutants() -> Result<bool, String> {
+    mutants(Build::Development, &workspace::root().join(MUTANTS))?;
+    Ok(true)
+}
+
+/// A step of `verify`: the same, and docs/iam-mutants.md names the same mutants.
+pub(crate) fn verify_mutants(context: &Context) -> Result<Verdict, String> {
+    let programs = context.programs()?;
+    context.with_python(|| {
+        let report = workspace::target_directory()?.join("deploy-test/iam-mutants.md");
+        let said = mutants(Build::Given(programs), &report)?;
+        let read = |path: &Path| {
+            fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+        };
+        let (committed, found) = (read(&workspace::root().join(MUTANTS))?, read(&report)?);
+        if names_of_mutants(&committed) != names_of_mutants(&found) {
+            return Err(format!("{MUTANTS} is out of date; run `cargo xtask iam-mutants`"));
+        }
+        Ok(Verdict::passed().with_note(said))
+    })
+}
+
+/// Takes every permission away, writes the report, and says how many there were.
+fn mutants(build: Build<'_>, report: &Path) -> Result<String, String> {
     let mut parts = Parts::new();
-    let test = Test::start(Build::Development, &mut parts)?;
+    let test = Test::start(build, None, &mut parts)?;
     let parameters = format!("{WIDE} MoreBotSecrets={OTHER_BOT}");
     test.deploy_first(&parameters, &mut parts)?;
     test.stack("create-bot", &[OTHER_BOT, OTHER_TOKEN])?;
-    let report = workspace::root().join("docs/iam-mutants.md");
     let deploy = test.deploy(&format!("{parameters} InitDataOneTimeUse=true"));
     let program = deploy.get_program().to_string_lossy().into_owned();
     let arguments = deploy.get_args().map(|argument| argument.to_string_lossy().into_owned());
     let script = workspace::root().join("infrastructure/emulator/iam_mutants.py");
     let mut command = test.aws.client(test.emulator.program("python"), &test.directory);
     command.arg(script).args([STACK, TOKEN, OTHER_TOKEN]).arg(report).arg(program).args(arguments);
-    let said = succeed(&mut command, MUTANTS_LIMIT)?;
-    parts.add("mutants", Ok(said.out().last().unwrap_or_default().to_owned()));
+    let said = succeed(&mut command, MUTANTS_LIMIT)?.out().last().unwrap_or_default().to_owned();
+    parts.add("mutants", Ok(said.clone()));
     test.aws.stop()?;
-    Ok(true)
+    Ok(said)
 }
 
-/// A step of `verify`: each part counts, and so does each of the black-box tests.
-pub(crate) fn verify() -> Result<Verdict, String> {
-    let parts = every_part(Build::Development)?;
+/// The first three cells of the rows: role, statement and what was taken. What fails for want of it
+/// is not the same in every run.
+fn names_of_mutants(report: &str) -> Vec<Vec<&str>> {
+    let rows = report.lines().filter(|line| line.starts_with('|'));
+    rows.map(|row| row.split('|').skip(1).take(3).map(str::trim).collect()).collect()
+}
+
+/// A step of `verify`: the functions that the build step has built, deployed.
+pub(crate) fn verify(context: &Context) -> Result<Verdict, String> {
+    let programs = context.programs()?;
+    context.with_python(|| Ok(verdict(&every_part(Build::Given(programs), None)?)))
+}
+
+/// A step of `verify`: the functions built as for a release, each with the features of its own, which
+/// the build step has not compiled, serve a user; and so do those of `cargo lambda watch`.
+pub(crate) fn verify_features(context: &Context) -> Result<Verdict, String> {
+    context.with_python(|| {
+        let mut parts = Parts::new();
+        let test = Test::start(Build::Development, None, &mut parts)?;
+        test.deploy_first(WIDE, &mut parts)?;
+        parts.add("one user's way", test.stack("smoke", &[TOKEN]));
+        parts.add("cargo lambda watch", test.watch());
+        parts.add("the emulator ends", test.aws.stop().map(|()| String::new()));
+        Ok(verdict(&parts))
+    })
+}
+
+/// Each part counts, and so does each of the black-box tests.
+fn verdict(parts: &Parts) -> Verdict {
     let verdict = match parts.failures.as_slice() {
         [] => Verdict::passed().with_note(format!("{} parts", parts.passed)),
         [only] => Verdict::failed(only),
@@ -90,12 +150,12 @@ pub(crate) fn verify() -> Result<Verdict, String> {
             Verdict::failed(&format!("{} parts failed\n{}", several.len(), several.join("\n")))
         }
     };
-    Ok(Verdict { tests: Some(parts.tally), ..verdict })
+    Verdict { tests: Some(parts.tally), ..verdict }
 }
 
-fn every_part(build: Build) -> Result<Parts, String> {
+fn every_part(build: Build<'_>, endpoint: Option<Endpoint>) -> Result<Parts, String> {
     let mut parts = Parts::new();
-    let test = Test::start(build, &mut parts)?;
+    let test = Test::start(build, endpoint, &mut parts)?;
     let base_url = test.deploy_first(WIDE, &mut parts)?;
 
     parts.add("one user's way", test.stack("smoke", &[TOKEN]));
@@ -114,13 +174,22 @@ fn every_part(build: Build) -> Result<Parts, String> {
     parts.add("rotation of the bot's token", test.stack("rotate", &[TOKEN, NEXT_TOKEN]));
     parts.add("a malformed secret", test.bad_input("malformed-secret", &[TOKEN]));
     parts.add("parameters out of range", test.bad_input("parameters", &[]));
-    parts.add("permissions are enforced", test.stack("permission", &[TOKEN]));
-    parts.add("an alarm", test.stack("alarm", &[]));
-    parts.add("cargo lambda watch", test.watch());
+    test.add_if_able("permissions are enforced", "permission", &[TOKEN], &mut parts);
+    test.add_if_able("an alarm", "alarm", &[], &mut parts);
+    test.add_if_able("the canaries' hook", "hook", &[], &mut parts);
+    test.add_if_able("releases to go back to", "releases", &[], &mut parts);
+    // It compiles, which `verify` leaves to `--full`.
+    if !matches!(build, Build::Given(_)) {
+        parts.add("cargo lambda watch", test.watch());
+    }
     parts.add("sam deploy again", test.deploy_again());
     parts.add("sam deploy of other parameters", test.upgrade());
-    parts.add("throttling", test.stack("throttled", &[TOKEN]));
-    parts.add("a machine client", test.stack("machine", &[TOKEN]));
+    parts.add("sam deploy of another tag", test.retag());
+    test.add_if_able("throttling", "throttled", &[TOKEN], &mut parts);
+    test.add_if_able("a machine client", "machine", &[TOKEN], &mut parts);
+    if test.lacks.is_some() {
+        parts.add("the stack is removed", test.stack("remove", &[]));
+    }
     parts.add("the emulator ends", test.aws.stop().map(|()| String::new()));
     Ok(parts)
 }
@@ -185,19 +254,31 @@ struct Test {
     emulator: Environment,
     directory: PathBuf,
     aws: Emulator,
+    stack: String,
+    /// What an emulator of somebody else may be unable to do; the test's own can do all of it.
+    lacks: Option<Lacks>,
 }
 
 impl Test {
-    /// Builds, starts the emulator.
-    fn start(build: Build, parts: &mut Parts) -> Result<Self, String> {
+    /// Builds, starts the emulator unless there is one.
+    fn start(
+        build: Build<'_>,
+        endpoint: Option<Endpoint>,
+        parts: &mut Parts,
+    ) -> Result<Self, String> {
         let sam = Environment::ready("sam")?;
         let emulator = Environment::ready("emulator")?;
         let directory = workspace::target_directory()?.join("deploy-test");
         let prepared = functions::prepare(build, &emulator, &directory);
-        parts.need("binaries", prepared.map(|()| format!("{build:?}, for this machine")))?;
-        let aws = Emulator::start(&emulator, &directory)?;
-        parts.need("the emulator starts", Ok(aws.endpoint_url.clone()))?;
-        Ok(Self { sam, emulator, directory, aws })
+        parts.need("binaries", prepared.map(|()| build.to_string()))?;
+        let (aws, stack, lacks) = match &endpoint {
+            None => (Emulator::start(&emulator, &directory)?, STACK.to_owned(), None),
+            Some(endpoint) => (endpoint.emulator()?, Endpoint::stack(), Some(Lacks::default())),
+        };
+        parts.need("the emulator runs", Ok(aws.endpoint_url.clone()))?;
+        let test = Self { sam, emulator, directory, aws, stack, lacks };
+        parts.need("what the account needs once", test.stack("bootstrap", &[]))?;
+        Ok(test)
     }
 
     /// The first deployment, up to where it can be used; where the API is.
@@ -215,7 +296,8 @@ impl Test {
     /// `sam deploy` of the environment `local`, with these parameters on top.
     fn deploy(&self, parameters: &str) -> Command {
         let mut command = self.aws.client(self.sam.program("sam"), &self.directory);
-        command.args(["deploy", "--config-env", "local", "--parameter-overrides"]);
+        command.args(["deploy", "--config-env", "local", "--stack-name", &self.stack]);
+        command.arg("--parameter-overrides");
         let architecture = match std::env::consts::ARCH {
             "aarch64" => "arm64",
             other => other,
@@ -223,8 +305,7 @@ impl Test {
         command.arg(format!("Architecture={architecture}"));
         command.args([
             "Environment=local",
-            "Admins=42,43",
-            "AllowedOrigins=http://localhost:5173",
+            "Admin=42",
             "AddressLimitPerMinute=1000000",
             "RequestsPerSecond=5000",
             "RequestBurst=5000",
@@ -240,13 +321,13 @@ impl Test {
 
     /// The same, with all lines.
     fn stack_lines(&self, what: &str, arguments: &[&str]) -> Result<Vec<String>, String> {
-        let arguments = [&[what, STACK], arguments].concat();
+        let arguments = [&[what, self.stack.as_str()], arguments].concat();
         self.python("infrastructure/emulator/stack.py", &arguments)
     }
 
     /// A command of `infrastructure/emulator/bad_input.py`; the last line that it says.
     fn bad_input(&self, what: &str, arguments: &[&str]) -> Result<String, String> {
-        let arguments = [&[what, STACK], arguments].concat();
+        let arguments = [&[what, self.stack.as_str()], arguments].concat();
         let mut lines = self.python("infrastructure/emulator/bad_input.py", &arguments)?;
         Ok(lines.pop().unwrap_or_default())
     }
@@ -268,6 +349,7 @@ impl Test {
             println!("                without {test}: {reason}");
             cargo.args(["--skip", test]);
         }
+        cargo.args(["--skip", LOCAL_ONLY]);
         cargo
             .env("MINIGATE_BASE_URL", base_url)
             .env("MINIGATE_BOT_TOKEN", TOKEN)
@@ -282,7 +364,11 @@ impl Test {
         let tests = tests_run::count(finished.out());
         let outcome = match (finished.is_success, tests.passed) {
             (true, 0) => Err("no test was run".to_owned()),
-            (true, passed) => Ok(format!("{passed} passed")),
+            (true, passed) => {
+                let left_out = tests_run::filtered_out(finished.out());
+                let local_only = left_out.saturating_sub(NOT_PASSED.len() as u64);
+                Ok(format!("{passed} passed; {local_only} that are local only were not run"))
+            }
             (false, _) => {
                 Err(format!("{} failed\n{}", tests.failed, tests_run::failures(finished.out())))
             }
@@ -307,7 +393,32 @@ impl Test {
         let arguments = deploy.get_args().map(|argument| argument.to_string_lossy().into_owned());
         let all: Vec<String> = [TOKEN.to_owned(), program].into_iter().chain(arguments).collect();
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
-        self.stack("upgrade", &all)
+        let logins = self.stack("upgrade", &all)?;
+        Ok(format!("{logins}; {}", self.stack("reached", &["warn"])?))
+    }
+
+    /// Tags belong to a function and not to its versions, so none of them is published: Lambda would
+    /// refuse to, and the deployment would fail.
+    fn retag(&self) -> Result<String, String> {
+        let before = self.stack_lines("versions", &[])?;
+        let template = self.directory.join("template.yaml");
+        let text = fs::read_to_string(&template).map_err(|error| error.to_string())?;
+        let tag = "      Environment: !Ref Environment\n";
+        if !text.contains(tag) {
+            return Err("the functions have no tag `Environment`".to_owned());
+        }
+        let tagged = text.replacen(tag, &format!("{tag}      Team: of-the-test\n"), 1);
+        fs::write(&template, tagged).map_err(|error| error.to_string())?;
+        let parameters = format!("{NARROW} LogLevel=warn");
+        let deployed = succeed(&mut self.deploy(&parameters), STEP_LIMIT)?;
+        if deployed.all().any(|line| line.contains("No changes to deploy")) {
+            return Err("the tag changed nothing".to_owned());
+        }
+        let after = self.stack_lines("versions", &[])?;
+        if before != after {
+            return Err(format!("a tag published versions: {before:?}, {after:?}"));
+        }
+        Ok("no version is published".to_owned())
     }
 
     /// `cargo lambda watch` serves one function with the environment of the deployed one, which is
@@ -331,6 +442,9 @@ impl Test {
         Ok(said)
     }
 }
+
+/// In the names of the tests that no deployment can be asked.
+const LOCAL_ONLY: &str = "local_only::";
 
 /// Tests that are not passed behind API Gateway or behind the emulator, and why.
 const NOT_PASSED: &[(&str, &str)] = &[

@@ -8,20 +8,21 @@ use std::{
 };
 
 use crate::{
-    node, process,
+    node, openapi, process,
     python::Environment,
     report::{Outcome, Tally, Verdict},
     workspace::command,
 };
 
-const TEMPLATES: &str = "template.yaml infrastructure/edge.yaml infrastructure/delivery.yaml";
+const TEMPLATES: &str = "template.yaml infrastructure/edge.yaml infrastructure/delivery.yaml \
+                         infrastructure/account.yaml";
 const WORKFLOWS: &str = ".github/workflows/ci.yml .github/workflows/deploy.yml \
-                         .github/workflows/deploy-environment.yml";
+                         .github/workflows/deploy-environment.yml .github/workflows/redeploy.yml";
 
 /// `cargo xtask lint`: runs every linter; whether none found anything.
 pub(crate) fn run() -> Result<bool, String> {
     let mut is_clean = true;
-    for verdict in [templates()?, workflows()?, actionlint()?] {
+    for verdict in [templates()?, workflows()?, actionlint()?, openapi::lint()?] {
         verdict.details.lines().for_each(|line| println!("{line}"));
         if verdict.outcome == Outcome::Skipped {
             println!("skipped: {}", verdict.note);
@@ -47,6 +48,13 @@ pub(crate) fn templates() -> Result<Verdict, String> {
             program: sam.program("sam"),
             arguments: "validate --lint --template",
             files: "template.yaml",
+        },
+        // What AWS would refuse, and what must name every function and every route.
+        Linter {
+            name: "rules of our own, over the expanded templates",
+            program: sam.program("python"),
+            arguments: "",
+            files: "infrastructure/checks/template_rules.py",
         },
         // The other linters ask for what an example leaves out: logs with retention, tracing, alarms.
         Linter {

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::steps::Step;
+
 /// What a step says of itself.
 pub(crate) struct Verdict {
     pub(crate) outcome: Outcome,
@@ -48,6 +50,11 @@ impl Verdict {
         self
     }
 
+    pub(crate) fn with_details(mut self, details: impl Into<String>) -> Self {
+        self.details = details.into();
+        self
+    }
+
     fn new(outcome: Outcome) -> Self {
         Self { outcome, note: String::new(), details: String::new(), tests: None }
     }
@@ -79,12 +86,19 @@ impl fmt::Display for Outcome {
 /// The verdicts of all steps.
 #[derive(Default)]
 pub(crate) struct Report {
-    rows: Vec<(&'static str, Duration, Verdict)>,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    step: &'static str,
+    took: Duration,
+    budget: u64,
+    verdict: Verdict,
 }
 
 impl Report {
-    pub(crate) fn add(&mut self, step: &'static str, took: Duration, verdict: Verdict) {
-        self.rows.push((step, took, verdict));
+    pub(crate) fn add(&mut self, step: &Step, took: Duration, verdict: Verdict) {
+        self.rows.push(Row { step: step.name, took, budget: step.budget, verdict });
     }
 
     pub(crate) fn is_success(&self) -> bool {
@@ -92,29 +106,32 @@ impl Report {
     }
 
     fn totals(&self) -> Tally {
-        self.rows.iter().map(|(_, _, verdict)| verdict.tally()).fold(
-            Tally::default(),
-            |sum, tally| Tally {
-                passed: sum.passed + tally.passed,
-                failed: sum.failed + tally.failed,
-                skipped: sum.skipped + tally.skipped,
-            },
-        )
+        self.rows.iter().map(|row| row.verdict.tally()).fold(Tally::default(), |sum, tally| Tally {
+            passed: sum.passed + tally.passed,
+            failed: sum.failed + tally.failed,
+            skipped: sum.skipped + tally.skipped,
+        })
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "{:<14}{:<9}{:>8}{:>7}", "step", "result", "seconds", "tests")?;
-        for (step, took, verdict) in &self.rows {
+        let head = ["step", "result", "seconds", "budget", "tests"];
+        let [step, result, seconds, budget, tests] = head;
+        writeln!(formatter, "{step:<14}{result:<9}{seconds:>8} {budget:>7}{tests:>7}")?;
+        for Row { step, took, budget, verdict } in &self.rows {
             let tests = verdict.tests.map(|tests| (tests.passed + tests.failed).to_string());
-            let (outcome, seconds) = (verdict.outcome, took.as_secs_f64());
-            let tests = tests.unwrap_or_default();
-            let row = format!("{step:<14}{outcome:<9}{seconds:>8.1}{tests:>7}  {}", verdict.note);
+            let (outcome, tests) = (verdict.outcome, tests.unwrap_or_default());
+            let time = time(*took, *budget);
+            let row = format!("{step:<14}{outcome:<9}{time}{tests:>7}  {}", verdict.note);
             writeln!(formatter, "{}", row.trim_end())?;
         }
-        let seconds: f64 = self.rows.iter().map(|(_, took, _)| took.as_secs_f64()).sum();
-        writeln!(formatter, "{:<23}{seconds:>8.1}", "all")?;
+        let took = self.rows.iter().map(|row| row.took).sum();
+        let budget = self.rows.iter().map(|row| row.budget).sum();
+        writeln!(formatter, "{:<23}{}", "all", time(took, budget))?;
+        if self.rows.iter().any(|row| is_over(row.took, row.budget)) {
+            writeln!(formatter, "! took longer than two quiet cores should need")?;
+        }
         writeln!(formatter)?;
         let Tally { passed, failed, skipped } = self.totals();
         write!(formatter, "{passed} passed, {failed} failed")?;
@@ -125,16 +142,33 @@ impl fmt::Display for Report {
     }
 }
 
+/// What something took and what it may take, with a mark between them if that is less.
+fn time(took: Duration, budget: u64) -> String {
+    let mark = if is_over(took, budget) { '!' } else { ' ' };
+    format!("{:>8.1}{mark}{budget:>7}", took.as_secs_f64())
+}
+
+fn is_over(took: Duration, budget: u64) -> bool {
+    took > Duration::from_secs(budget)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::{Report, Tally, Verdict};
+    use crate::steps::{Depth, Step};
+
+    fn step(budget: u64) -> Step {
+        let run = |_: &mut _| Ok(Verdict::passed());
+        let (name, description) = ("a-step", "does something");
+        Step { name, description, budget, depth: Depth::Quick, needs: &[], run }
+    }
 
     fn report(verdicts: impl IntoIterator<Item = Verdict>) -> Report {
         let mut report = Report::default();
         for verdict in verdicts {
-            report.add("a step", Duration::from_millis(1250), verdict);
+            report.add(&step(2), Duration::from_millis(1250), verdict);
         }
         report
     }
@@ -165,12 +199,27 @@ mod tests {
         let report =
             report([tests(Verdict::passed(), 1200, 0, 0), Verdict::failed("broken\nat line 1")]);
         let expected = "\
-step          result    seconds  tests
-a step        passed        1.2   1200
-a step        FAILED        1.2         broken
-all                         2.5
+step          result    seconds  budget  tests
+a-step        passed        1.2       2   1200
+a-step        FAILED        1.2       2         broken
+all                         2.5       4
 
 1200 passed, 1 failed";
         assert_eq!(report.to_string(), expected);
+    }
+
+    #[test]
+    fn a_step_over_its_budget_is_marked_and_fails_nothing() {
+        let mut report = Report::default();
+        report.add(&step(60), Duration::from_millis(61_250), Verdict::passed());
+        let expected = "\
+step          result    seconds  budget  tests
+a-step        passed       61.2!     60
+all                        61.2!     60
+! took longer than two quiet cores should need
+
+1 passed, 0 failed";
+        assert_eq!(report.to_string(), expected);
+        assert!(report.is_success());
     }
 }

@@ -1,5 +1,7 @@
 //! The tests: run by cargo, counted one by one.
 
+use std::process::Command;
+
 use crate::{
     process,
     report::{Outcome, Tally, Verdict},
@@ -10,13 +12,30 @@ use crate::{
 /// How many lines about failed tests are shown.
 const MAX_SHOWN: usize = 200;
 
-/// A step of `verify`: the tests of this kind, `--tests` or `--doc`.
-pub(crate) fn verify(context: &Context, step: &str, kind: &str) -> Result<Verdict, String> {
-    if !context.is_built {
-        return Err("not run, because the build failed".to_owned());
-    }
-    let mut command = cargo("test --workspace --all-features --no-fail-fast");
-    let finished = process::run(command.arg(kind))?;
+/// The simulations and what makes them ten times as long as they are by default.
+const LONG: [(&str, &str); 2] =
+    [("LIMITER_SIMULATION_REQUESTS", "10000000"), ("CACHE_SIMULATION_SEEDS", "250")];
+
+/// A step of `verify`: the tests that these arguments choose.
+pub(crate) fn verify(context: &Context, step: &str, which: &[&str]) -> Result<Verdict, String> {
+    run(context, step, command().args(which))
+}
+
+/// A step of `verify`: the integration tests whose name has `simulation` in it, those included that
+/// are `#[ignore]`d for taking long.
+pub(crate) fn simulations(context: &Context) -> Result<Verdict, String> {
+    let which = ["--test", "it", "--", "simulation", "--include-ignored"];
+    run(context, "simulations", command().args(which).envs(LONG))
+}
+
+/// With the features of the build step, so that nothing is compiled again.
+fn command() -> Command {
+    cargo("test --workspace --all-features --no-fail-fast")
+}
+
+fn run(context: &Context, step: &str, command: &mut Command) -> Result<Verdict, String> {
+    context.programs()?;
+    let finished = process::run(command)?;
     let log = context.keep_log(step, &finished);
     let tests = count(finished.out());
     let mut verdict = if !finished.is_success {
@@ -59,6 +78,19 @@ pub(crate) fn count<'a>(lines: impl Iterator<Item = &'a str>) -> Tally {
     tally
 }
 
+/// How many tests the arguments left out, from the same lines.
+pub(crate) fn filtered_out<'a>(lines: impl Iterator<Item = &'a str>) -> u64 {
+    let results = lines.filter(|line| line.starts_with("test result: "));
+    results
+        .filter_map(|line| {
+            line.split("; ")
+                .find_map(|part| part.strip_suffix(" filtered out"))?
+                .parse::<u64>()
+                .ok()
+        })
+        .sum()
+}
+
 /// What the test programs say about their failed tests: from a line `failures:` to the result.
 pub(crate) fn failures<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     let mut is_in_failures = false;
@@ -76,7 +108,7 @@ pub(crate) fn failures<'a>(lines: impl Iterator<Item = &'a str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tally, count, failures};
+    use super::{Tally, count, failures, filtered_out};
 
     const OUTPUT: &str = "\
 running 2 tests
@@ -94,12 +126,13 @@ failures:
 test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
 
 running 3 tests
-test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 1.50s
+test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 85 filtered out; finished in 1.50s
 ";
 
     #[test]
     fn the_results_of_all_test_programs_are_added_up() {
         assert_eq!(count(OUTPUT.lines()), Tally { passed: 3, failed: 1, skipped: 1 });
+        assert_eq!(filtered_out(OUTPUT.lines()), 85);
         assert_eq!(count("running 0 tests".lines()), Tally::default());
     }
 

@@ -1,4 +1,4 @@
-//! `cargo verify`: everything that CI runs, one step after the other.
+//! `cargo verify`: the steps, one after the other; `--full` is what CI runs.
 //!
 //! A step that fails does not end the run, so that one run finds all that is wrong. The steps share
 //! one target folder, and those that need a program take the one that the build step has built:
@@ -14,11 +14,9 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    advisories, audit, deploy_test, linters, openapi,
     process::{self, Finished},
-    python,
     report::{Outcome, Report, Verdict},
-    tests_run, vectors,
+    steps::Step,
     workspace::{self, cargo, text},
 };
 
@@ -32,67 +30,30 @@ pub(crate) enum Skips {
     Fail,
 }
 
-type Step = fn(&mut Context) -> Result<Verdict, String>;
-
-/// The quick ones come first.
-const STEPS: [(&str, &str, Step); 16] = [
-    ("set-up", "rustfmt, clippy and the sources of all dependencies", set_up),
-    ("format", "cargo fmt --check", format),
-    ("dependencies", "licences, sources and banned crates", |_| audit::verify()),
-    ("advisories", "known vulnerabilities, from the RustSec database", |context| {
-        advisories::verify(context)
-    }),
-    ("python", "SAM, linters and the emulator, from PyPI", |context| {
-        let verdict = python::verify()?;
-        context.has_python = true;
-        Ok(verdict)
-    }),
-    ("templates", "cfn-lint, sam validate, checkov", |context| {
-        context.with_python(linters::templates)
-    }),
-    ("workflows", "zizmor", |context| context.with_python(linters::workflows)),
-    ("actionlint", "the workflows once more", |context| context.with_python(linters::actionlint)),
-    ("clippy", "cargo clippy, warnings denied", clippy),
-    ("rustdoc", "cargo doc, warnings denied", rustdoc),
-    ("build", "libraries, programs, tests and benchmarks", build),
-    ("tests", "cargo test, the architecture test included", |context| {
-        tests_run::verify(context, "tests", "--tests")
-    }),
-    ("doctests", "the examples in the documentation", |context| {
-        tests_run::verify(context, "doctests", "--doc")
-    }),
-    ("vectors", "init-data verify --batch over its vectors", |context| vectors::verify(context)),
-    ("api reference", "docs/openapi.json is what the routes generate", |context| {
-        openapi::verify(context)
-    }),
-    ("deployment", "sam deploy to an emulator of AWS, and what holds there", |context| {
-        if !context.is_built {
-            return Err("not run, because the build failed".to_owned());
-        }
-        context.with_python(deploy_test::verify)
-    }),
-];
-
 /// What the steps share.
 pub(crate) struct Context {
     logs: PathBuf,
     pub(crate) is_built: bool,
-    has_python: bool,
-    programs: HashMap<String, PathBuf>,
+    pub(crate) has_python: bool,
+    programs: Programs,
 }
 
-/// Runs every step and prints the report; whether nothing failed.
-pub(crate) fn run(skips: Skips) -> Result<bool, String> {
+/// The programs of the build step, by their names.
+pub(crate) type Programs = HashMap<String, PathBuf>;
+
+/// Runs these steps and prints the report; whether nothing failed.
+pub(crate) fn run(steps: &[&Step], skips: Skips) -> Result<bool, String> {
     let logs = workspace::target_directory()?.join("verify");
     std::fs::create_dir_all(&logs)
         .map_err(|error| format!("{} cannot be made: {error}", logs.display()))?;
-    let mut context =
-        Context { logs, is_built: false, has_python: false, programs: HashMap::new() };
+    let (is_built, has_python) = (false, false);
+    let mut context = Context { logs, is_built, has_python, programs: Programs::new() };
     let mut report = Report::default();
-    for (number, (name, description, step)) in STEPS.into_iter().enumerate() {
-        println!("[{:>2}/{}] {name}: {description}", number + 1, STEPS.len());
+    for (number, step) in steps.iter().enumerate() {
+        println!("[{:>2}/{}] {}: {}", number + 1, steps.len(), step.name, step.description);
         let started = Instant::now();
-        let mut verdict = step(&mut context).unwrap_or_else(|reason| Verdict::failed(&reason));
+        let mut verdict =
+            (step.run)(&mut context).unwrap_or_else(|reason| Verdict::failed(&reason));
         if verdict.outcome == Outcome::Skipped && skips == Skips::Fail {
             verdict.outcome = Outcome::Failed;
         }
@@ -103,7 +64,7 @@ pub(crate) fn run(skips: Skips) -> Result<bool, String> {
         let (outcome, seconds) = (verdict.outcome, took.as_secs_f64());
         let colon = if verdict.note.is_empty() { "" } else { ": " };
         println!("      {outcome} after {seconds:.1} s{colon}{}", verdict.note);
-        report.add(name, took, verdict);
+        report.add(step, took, verdict);
     }
     println!("\n{report}");
     Ok(report.is_success())
@@ -116,8 +77,19 @@ impl Context {
         program.ok_or_else(|| format!("the build step has built no program `{name}`"))
     }
 
+    /// All programs that the build step has built.
+    pub(crate) fn programs(&self) -> Result<&Programs, String> {
+        if !self.is_built {
+            return Err("not run, because the build failed".to_owned());
+        }
+        Ok(&self.programs)
+    }
+
     /// Runs a step that needs the programs of the step `python`.
-    fn with_python(&self, step: fn() -> Result<Verdict, String>) -> Result<Verdict, String> {
+    pub(crate) fn with_python(
+        &self,
+        step: impl FnOnce() -> Result<Verdict, String>,
+    ) -> Result<Verdict, String> {
         if !self.has_python {
             return Err("not run, because the step `python` failed".to_owned());
         }
@@ -126,7 +98,7 @@ impl Context {
 
     /// Keeps the output of a step in a file; returns a remark about where.
     pub(crate) fn keep_log(&self, step: &str, finished: &Finished) -> String {
-        let path = self.logs.join(format!("{}.txt", step.replace(' ', "-")));
+        let path = self.logs.join(format!("{step}.txt"));
         let lines: String = finished.all().map(|line| format!("{line}\n")).collect();
         match std::fs::write(&path, lines) {
             Ok(()) => format!("all of it is in {}", path.display()),
@@ -166,7 +138,7 @@ fn headline(finished: &Finished) -> &str {
 
 /// Adds the components that a minimal toolchain lacks, and downloads what the build needs, so that
 /// a network that is down is not mistaken for a fault of the code.
-fn set_up(context: &mut Context) -> Result<Verdict, String> {
+pub(crate) fn set_up(context: &mut Context) -> Result<Verdict, String> {
     for (component, subcommand) in [("rustfmt", "fmt"), ("clippy", "clippy")] {
         let is_there = process::run(cargo(subcommand).arg("--version"))?.is_success;
         if !is_there {
@@ -178,22 +150,22 @@ fn set_up(context: &mut Context) -> Result<Verdict, String> {
     context.check("set-up", &mut cargo("fetch --locked"))
 }
 
-fn format(context: &mut Context) -> Result<Verdict, String> {
+pub(crate) fn format(context: &mut Context) -> Result<Verdict, String> {
     context.check("format", &mut cargo("fmt --all --check -- --color never"))
 }
 
-fn clippy(context: &mut Context) -> Result<Verdict, String> {
+pub(crate) fn clippy(context: &mut Context) -> Result<Verdict, String> {
     let arguments = "clippy --workspace --all-targets --all-features --keep-going -- -D warnings";
     context.check("clippy", &mut cargo(arguments))
 }
 
-fn rustdoc(context: &mut Context) -> Result<Verdict, String> {
+pub(crate) fn rustdoc(context: &mut Context) -> Result<Verdict, String> {
     let mut command = cargo("doc --workspace --no-deps --all-features --keep-going");
     context.check("rustdoc", command.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
 /// Builds everything that the later steps run, and checks that the benchmarks compile.
-fn build(context: &mut Context) -> Result<Verdict, String> {
+pub(crate) fn build(context: &mut Context) -> Result<Verdict, String> {
     let arguments = "build --workspace --all-targets --all-features --keep-going \
                      --message-format json-render-diagnostics";
     let finished = process::run(&mut cargo(arguments))?;

@@ -21,7 +21,7 @@ const SLOW: Duration = Duration::from_millis(250);
 
 /// The function, as its `main` runs it and `cargo dev` serves it.
 pub fn function() -> Function {
-    Function::routes("health", router, Needs::BOTS.and(Needs::SIGNING_KEY))
+    Function::routes("health", router, Needs::ALL)
 }
 
 /// The routes of this function.
@@ -31,9 +31,9 @@ pub fn router() -> Router {
 
 /// Says that the API answers.
 #[utoipa::path(
-    get, path = "/health", tag = "health",
+    get, path = "/health", tag = "health", operation_id = "read_health",
     security(()),
-    responses((status = 200, body = HealthOut)),
+    responses((status = 200, description = "It does", body = HealthOut)),
 )]
 async fn health(State(platform): State<Platform>) -> Json<HealthOut> {
     Json(HealthOut { status: Status::Ok, version: VersionOut::of(&platform) })
@@ -43,10 +43,10 @@ async fn health(State(platform): State<Platform>) -> Json<HealthOut> {
 ///
 /// The answer is 200 however bad the news are: it is the answer to an administrator's question.
 #[utoipa::path(
-    get, path = "/health/detailed", tag = "health",
+    get, path = "/health/detailed", tag = "health", operation_id = "read_detailed_health",
     security(("accessToken" = []), ("initData" = [])),
     responses(
-        (status = 200, body = DetailedHealthOut),
+        (status = 200, description = "How each is doing", body = DetailedHealthOut),
     ),
 )]
 async fn detailed_health(
@@ -82,7 +82,8 @@ struct HealthOut {
 struct DetailedHealthOut {
     /// The worst status of the checks.
     status: Status,
-    /// From 0 to 100: each check counts the same, a slow one by half, a failed one not at all.
+    /// Each check counts the same, a slow one by half, a failed one not at all.
+    #[schema(minimum = 0, maximum = 100)]
     score: u8,
     version: VersionOut,
     checks: Vec<CheckOut>,
@@ -104,12 +105,15 @@ impl DetailedHealthOut {
 #[derive(Serialize, ToSchema)]
 struct VersionOut {
     /// The version of minigate.
+    #[schema(max_length = 64)]
     minigate: &'static str,
     /// The Lambda function, where it runs on Lambda.
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(required = false, max_length = 140)]
     function: String,
     /// The version of the Lambda function.
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(required = false, max_length = 64)]
     function_version: String,
 }
 
@@ -127,12 +131,14 @@ impl VersionOut {
 #[derive(Serialize, ToSchema)]
 struct CheckOut {
     /// `dynamodb`, or `secret` and the secret's name.
+    #[schema(max_length = 2048)]
     name: String,
     status: Status,
     /// How long it took, in milliseconds.
     latency_ms: f64,
     /// What is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 8192)]
     message: Option<String>,
 }
 

@@ -14,6 +14,7 @@ use axum::{extract::State, response::Response};
 use minigate_platform::{
     Function, Needs, Platform, Problem, Router,
     public::{self, Document, Freshness, IfNoneMatch},
+    schemas,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -50,11 +51,12 @@ pub fn router() -> Router {
 
 /// The public keys that verify access tokens.
 #[utoipa::path(
-    get, path = "/.well-known/jwks.json", tag = "keys",
+    get, path = "/.well-known/jwks.json", tag = "keys", operation_id = "read_keys",
+    params(("If-None-Match" = Option<schemas::IfNoneMatch>, Header, description = "Answer only other keys")),
     security(()),
     responses(
-        (status = 200, body = JwkSet, headers(("ETag" = String), ("Cache-Control" = String))),
-        (status = 304, description = "The client has them"),
+        (status = 200, description = "The keys", body = JwkSet, headers(("ETag" = String), ("Cache-Control" = String))),
+        (status = 304, description = "The client has them", headers(("ETag" = String), ("Cache-Control" = String))),
     ),
 )]
 async fn jwks(
@@ -67,11 +69,12 @@ async fn jwks(
 
 /// This document.
 #[utoipa::path(
-    get, path = "/openapi.json", tag = "keys",
+    get, path = "/openapi.json", tag = "keys", operation_id = "read_reference",
+    params(("If-None-Match" = Option<schemas::IfNoneMatch>, Header, description = "Answer only another reference")),
     security(()),
     responses(
-        (status = 200, description = "OpenAPI 3.1", headers(("ETag" = String), ("Cache-Control" = String))),
-        (status = 304, description = "The client has it"),
+        (status = 200, description = "OpenAPI 3.1", body = Object, headers(("ETag" = String), ("Cache-Control" = String))),
+        (status = 304, description = "The client has it", headers(("ETag" = String), ("Cache-Control" = String))),
     ),
 )]
 async fn reference(if_none_match: IfNoneMatch) -> Response {
@@ -89,15 +92,21 @@ struct JwkSet {
 #[derive(Serialize, ToSchema)]
 struct Jwk {
     /// Always `OKP`.
+    #[schema(pattern = "^OKP$", max_length = 3)]
     kty: String,
     /// Always `Ed25519`.
+    #[schema(pattern = "^Ed25519$", max_length = 7)]
     crv: String,
     /// Always `EdDSA`.
+    #[schema(pattern = "^EdDSA$", max_length = 5)]
     alg: String,
     /// Always `sig`.
+    #[schema(pattern = "^sig$", max_length = 3)]
     r#use: String,
     /// The name of the key, as in the header of a token.
+    #[schema(min_length = 1, max_length = 64)]
     kid: String,
     /// The key, in base64url.
+    #[schema(pattern = "^[A-Za-z0-9_-]{43}$", max_length = 43)]
     x: String,
 }

@@ -3,7 +3,7 @@
 //! | route | who | store calls |
 //! |---|---|---|
 //! | `GET /v1/me` | the user, in a session that has not been revoked | 1 read |
-//! | `PATCH /v1/me` | the same | 1 read (none with init data), 2 writes: the profile, and word of it to other instances |
+//! | `PATCH /v1/me` | the same | 1 read (none with init data), 2 writes: the account is invalidated on other instances, then the profile changes |
 //!
 //! A profile has a version, which is its entity tag. `PATCH` with `If-Match` changes only that
 //! version, so that of two devices the second one learns of the first one's change; repeating it
@@ -11,14 +11,16 @@
 
 use axum::{
     extract::State,
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use minigate_domain::{InvalidField, Notifications, Profile, ProfileChange};
 use minigate_platform::{
-    Code, Function, Needs, Platform, Problem, ProblemDocument, Router,
+    Code, Function, Needs, Platform, Problem, Router,
     auth::{LiveAccount, LiveUser},
     extract::{IfMatch, Json},
+    public::IfNoneMatch,
+    schemas,
 };
 use minigate_store::ChangeProfile;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -38,26 +40,35 @@ pub fn router() -> Router {
 /// Reads the user's profile.
 #[utoipa::path(
     get, path = "/v1/me", tag = "profile",
+    params(("If-None-Match" = Option<schemas::IfNoneMatch>, Header, description = "Answer only another version")),
     security(("accessToken" = []), ("initData" = [])),
     responses(
-        (status = 200, body = ProfileOut, headers(("ETag" = String))),
-        (status = 404, description = "The user never had a session", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 200, description = "The profile", body = ProfileOut, headers(("ETag" = String))),
+        (status = 304, description = "The client has it", headers(("ETag" = String))),
+        (status = 404, description = "The user never had a session"),
     ),
 )]
-async fn read_profile(LiveAccount { account, .. }: LiveAccount) -> Result<Response, Problem> {
-    account.map(|account| answer(account.profile.clone())).ok_or_else(no_profile)
+async fn read_profile(
+    LiveAccount { account, .. }: LiveAccount,
+    if_none_match: IfNoneMatch,
+) -> Result<Response, Problem> {
+    let profile = account.ok_or_else(no_profile)?.profile.clone();
+    if if_none_match.has(&tag(&profile)) {
+        return Ok(tagged(StatusCode::NOT_MODIFIED, &profile));
+    }
+    Ok(answer(profile))
 }
 
 /// Changes the named fields of the user's profile.
 #[utoipa::path(
     patch, path = "/v1/me", tag = "profile",
-    params(("If-Match" = Option<String>, Header, description = "Change only this version")),
+    params(("If-Match" = Option<schemas::IfMatch>, Header, description = "Change only this version")),
     request_body = ProfilePatch,
     security(("accessToken" = []), ("initData" = [])),
     responses(
-        (status = 200, body = ProfileOut, headers(("ETag" = String))),
-        (status = 404, description = "The user never had a session", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 412, description = "The profile has another version", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 200, description = "The profile as it is now", body = ProfileOut, headers(("ETag" = String))),
+        (status = 404, description = "The user never had a session"),
+        (status = 412, description = "The profile has another version"),
     ),
 )]
 async fn change_profile(
@@ -73,50 +84,57 @@ async fn change_profile(
         IfMatch::Never => return Err(version_mismatch()),
     };
     let now = platform.now();
-    match platform.store.change_profile(user.id, &change, known_version, now).await? {
-        ChangeProfile::Changed(profile) => {
-            // Before the answer: whoever has it reads the new profile from any instance.
-            platform.caches.accounts.changed(user.id).await?;
-            Ok(answer(profile))
-        }
+    let accounts = &platform.caches.accounts;
+    match accounts.change_profile(user.id, change, known_version, now).await? {
+        ChangeProfile::Changed(profile) => Ok(answer(profile)),
         ChangeProfile::Stale(_) => Err(version_mismatch()),
         ChangeProfile::NoProfile => Err(no_profile()),
     }
 }
 
 fn answer(profile: Profile) -> Response {
-    let tag = HeaderValue::from_str(&format!("\"{}\"", profile.version));
-    let mut response = Json(ProfileOut::from(profile)).into_response();
+    tagged(Json(ProfileOut::from(&profile)), &profile)
+}
+
+fn tagged(answer: impl IntoResponse, profile: &Profile) -> Response {
+    let tag = HeaderValue::from_str(&tag(profile));
+    let mut response = answer.into_response();
     response.headers_mut().extend(tag.ok().map(|tag| (header::ETAG, tag)));
     response
 }
 
+/// The entity tag.
+fn tag(profile: &Profile) -> String {
+    format!("\"{}\"", profile.version)
+}
+
 fn no_profile() -> Problem {
-    Problem::new(Code::ProfileNotFound).detail(
+    Problem::new(Code::PROFILE_NOT_FOUND).detail(
         "The first session creates the profile: exchange the init data with POST /v1/sessions.",
     )
 }
 
 fn version_mismatch() -> Problem {
-    Problem::new(Code::VersionMismatch)
+    Problem::new(Code::VERSION_MISMATCH)
         .field(header::IF_MATCH.as_str(), "is not the profile's version any more; read it again")
 }
 
 /// What changes; what is absent stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(min_properties = 1)]
 struct ProfilePatch {
     /// The name that others see: 1 to 64 characters.
     #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, required = false, value_type = schemas::DisplayName)]
     display_name: Option<String>,
     /// A language tag such as `en` or `pt-br`.
     #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, required = false, value_type = schemas::Language)]
     language: Option<String>,
     /// Which messages the user wants.
     #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false, value_type = Option<NotificationsWire>)]
+    #[schema(nullable = false, required = false, value_type = NotificationsWire)]
     notifications: Option<String>,
 }
 
@@ -124,7 +142,7 @@ impl ProfilePatch {
     fn into_change(self) -> Result<ProfileChange, Problem> {
         let mut problem = None;
         let mut refuse = |field: &str, error: InvalidField| {
-            let refusal = problem.take().unwrap_or_else(|| Problem::new(Code::BodyInvalid));
+            let refusal = problem.take().unwrap_or_else(|| Problem::new(Code::BODY_INVALID));
             problem = Some(refusal.field(field, format!("must be {error}")));
         };
         let display_name = self
@@ -141,7 +159,7 @@ impl ProfilePatch {
         }
         let change = ProfileChange { display_name, language, notifications };
         if change == ProfileChange::default() {
-            return Err(Problem::new(Code::BodyInvalid).field(".", "must name a field to change"));
+            return Err(Problem::new(Code::BODY_INVALID).field(".", "must name a field to change"));
         }
         Ok(change)
     }
@@ -158,10 +176,13 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 #[derive(Serialize, ToSchema)]
 struct ProfileOut {
     /// The Telegram user id.
+    #[schema(value_type = schemas::TelegramId)]
     id: u64,
     /// The name that others see.
+    #[schema(value_type = schemas::DisplayName)]
     display_name: String,
     /// A language tag.
+    #[schema(value_type = schemas::Language)]
     language: String,
     /// Which messages the user wants.
     notifications: NotificationsWire,
@@ -173,8 +194,8 @@ struct ProfileOut {
     version: u64,
 }
 
-impl From<Profile> for ProfileOut {
-    fn from(profile: Profile) -> Self {
+impl From<&Profile> for ProfileOut {
+    fn from(profile: &Profile) -> Self {
         Self {
             id: profile.user_id.get(),
             display_name: profile.display_name.as_str().to_owned(),

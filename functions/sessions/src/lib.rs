@@ -2,20 +2,24 @@
 //!
 //! | route | who | store calls |
 //! |---|---|---|
-//! | `POST /v1/sessions` | anyone with init data | 1 read, 1 write; beside the answer 1 write if a session ends that may still be in use |
-//! | `POST /v1/sessions/refresh` | anyone with a refresh token | 1 write |
+//! | `POST /v1/sessions` | anyone with init data | 1 read, 1 write; in the background 1 write if a session ends that may still be in use. A repetition writes only where init data is exchanged once |
+//! | `POST /v1/sessions/refresh` | anyone with a refresh token | 1 write; 2 more when a token is used again and its session ends |
 //! | `GET /v1/sessions` | the user | 1 read |
 //! | `DELETE /v1/sessions/{id}` | the user | 2 writes |
 //! | `DELETE /v1/sessions` | the user | 2 writes |
 //!
-//! The second write tells other instances that sessions have ended. Where it fails, the answer is 503,
-//! and a repetition makes up for it, although it does not find the session any more.
+//! Of two writes the first one invalidates the account on other instances. Where it fails, the answer
+//! is 503 and nothing has changed.
 //!
 //! Opening a session counts against the limits `login` (of the user) and `login-address`, once the
-//! init data is verified and while the account is read; a refresh against `refresh`.
+//! init data is verified and while the account is read; a refresh against `refresh`, which holds for
+//! each session: whoever replays the token of one that has ended takes nothing from the others.
 //!
 //! The two `POST` routes take an `Idempotency-Key`: a repetition with the same key gets the same
-//! session, and tokens for it, instead of a second session or the end of the first.
+//! session, and tokens for it, instead of a second session or the end of the first. A session that has
+//! expired answers no repetition. Where init data is exchanged once, a repetition uses up the init data
+//! that it brings, if that is not what the session was opened with; and init data that was exchanged
+//! for another session is refused whatever the key.
 
 use axum::{
     extract::State,
@@ -26,10 +30,11 @@ use minigate_domain::{
     BotId, Origin, Profile, RefreshRefusal, Rotation, Session, SessionId, Tier, Timestamp, UserId,
 };
 use minigate_platform::{
-    Code, Function, Metric, Needs, Platform, Problem, ProblemDocument, Router,
-    auth::{TelegramUser, User, tell_of_ended_sessions, verify_init_data, verify_refresh_token},
+    Code, Function, Metric, Needs, Platform, Problem, Router,
+    auth::{self, TelegramUser, User, verify_init_data, verify_refresh_token},
     extract::{ClientAddress, ClientOrigin, IdempotencyKey, Json, OptionalJson, Path},
     limits::{Charge, RateLimits, Rule},
+    schemas,
     tokens::{AccessClaims, KeyRing, RefreshClaims},
 };
 use minigate_store::{AlreadyUsed, OneTimeUse, OpenSession, OpenedSession, Revocation, Rotated};
@@ -57,11 +62,13 @@ pub fn router() -> Router {
 /// ends.
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "sessions",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Names this request; a repetition gets the same session")),
+    params(("Idempotency-Key" = Option<schemas::IdempotencyKey>, Header, description = "Names this request; a repetition gets the same session")),
     request_body = Option<NewSession>,
     security(("initData" = []), ()),
     responses(
-        (status = 201, body = OpenedSessionOut, headers(("Location" = String))),
+        (status = 201, description = "The session and its tokens", body = OpenedSessionOut, headers(("Location" = String))),
+        (status = 401, description = "The init data is refused"),
+        (status = 422, description = "A field of the body is wrong, or names a bot that this deployment does not serve"),
     ),
 )]
 async fn open_session(
@@ -77,7 +84,7 @@ async fn open_session(
         .bot_id
         .map(BotId::new)
         .transpose()
-        .map_err(|error| Problem::new(Code::UnknownBot).field("bot_id", error.to_string()))?;
+        .map_err(|error| Problem::new(Code::UNKNOWN_BOT).field("bot_id", error.to_string()))?;
     let telegram = verify_init_data(&platform, &headers, body.init_data.as_deref(), only).await?;
     // First: a session without tokens for it is of no use, and must not cost a call.
     let keys = platform.signing.keys().await?;
@@ -90,22 +97,19 @@ async fn open_session(
         Some(device) => Origin::new(&device, origin.address),
         None => origin,
     };
-    let lifetime = platform.config.refresh_token_lifetime;
+    let settings = platform.settings();
+    let lifetime = settings.refresh_token_lifetime;
     let request = OpenSession {
         id: SessionId::random(&*platform.entropy),
         session: Session::open(telegram.bot_id, origin, made_by, now, lifetime),
         first_profile: first_profile(&telegram, now),
-        limit: platform.config.sessions_per_user,
+        limit: settings.sessions_per_user,
         one_time_use: one_time_use(&platform, &telegram),
     };
-    let opened = platform.store.open_session(&request, account, now).await?;
-    let OpenedSession { id, session, profile, tier, ended_last_used } =
-        opened.map_err(|AlreadyUsed| {
-            Problem::new(Code::InitDataUsed).field("init_data", "was exchanged before")
-        })?;
-    if let Some(last_used) = ended_last_used {
-        tell_of_ended_sessions(&platform, telegram.id, last_used);
-    }
+    let opened = auth::open_session(&platform, request, account, now).await?;
+    let OpenedSession { id, session, profile, tier, .. } = opened.map_err(|AlreadyUsed| {
+        Problem::new(Code::INIT_DATA_USED).field("init_data", "was exchanged before")
+    })?;
     let whose = Whose { user_id: telegram.id, session_id: id, bot_id: telegram.bot_id };
     let tokens = tokens(&platform, &keys, whose, Rotated::of(&session, tier), now);
     let out = OpenedSessionOut { tokens, user: UserOut::from(profile) };
@@ -120,11 +124,12 @@ async fn open_session(
 /// `Idempotency-Key`, and sends the same one: it then gets the same tokens.
 #[utoipa::path(
     post, path = "/v1/sessions/refresh", tag = "sessions",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Names this request; a repetition gets the same tokens")),
+    params(("Idempotency-Key" = Option<schemas::IdempotencyKey>, Header, description = "Names this request; a repetition gets the same tokens")),
     request_body = RefreshSession,
     security(()),
     responses(
-        (status = 200, body = TokensOut),
+        (status = 200, description = "The next tokens", body = TokensOut),
+        (status = 401, description = "The refresh token is refused"),
     ),
 )]
 async fn refresh_session(
@@ -136,27 +141,24 @@ async fn refresh_session(
 ) -> Result<Json<TokensOut>, Problem> {
     let claims = verify_refresh_token(&platform, &body.refresh_token).await?;
     let RefreshClaims { user_id, session_id, bot_id, generation, .. } = claims;
-    limits.admit(&[Charge::user(Rule::Refresh, user_id, Tier::default())]).await?;
+    limits.admit(&[Charge::session(Rule::Refresh, session_id)]).await?;
     let keys = platform.signing.keys().await?;
 
     let now = platform.now();
-    let lifetime = platform.config.refresh_token_lifetime;
+    let lifetime = platform.settings().refresh_token_lifetime;
     // Without a key of the client's, a random one lets a repetition by the SDK be known as one.
     let made_by =
         made_by.or_else(|| SessionId::random(&*platform.entropy).to_string().parse().ok());
     let rotation = Rotation::new(generation, origin, made_by, now, lifetime);
-    let rotated = platform.store.rotate_session(user_id, session_id, &rotation, now).await?;
-    if let Err(RefreshRefusal::Reused | RefreshRefusal::Ended) = rotated {
-        // Of one that has ended too: it may have been this very request, repeated.
-        platform.caches.accounts.changed(user_id).await?;
-    }
+    let accounts = &platform.caches.accounts;
+    let rotated = accounts.rotate_session(user_id, session_id, &rotation, now).await?;
     let rotated = rotated.map_err(|refusal| {
         let code = match refusal {
-            RefreshRefusal::Ended => Code::SessionRevoked,
-            RefreshRefusal::Expired => Code::RefreshTokenExpired,
+            RefreshRefusal::Ended => Code::SESSION_REVOKED,
+            RefreshRefusal::Expired => Code::REFRESH_TOKEN_EXPIRED,
             RefreshRefusal::Reused => {
-                platform.metrics.count(Metric::RefreshTokenReused);
-                Code::RefreshTokenReused
+                platform.metrics.count(Metric::REFRESH_TOKEN_REUSED);
+                Code::REFRESH_TOKEN_REUSED
             }
         };
         Problem::new(code).field("refresh_token", refusal.to_string())
@@ -170,7 +172,7 @@ async fn refresh_session(
     get, path = "/v1/sessions", tag = "sessions",
     security(("accessToken" = []), ("initData" = [])),
     responses(
-        (status = 200, body = SessionsOut),
+        (status = 200, description = "The sessions", body = SessionsOut),
     ),
 )]
 async fn list_sessions(
@@ -180,7 +182,7 @@ async fn list_sessions(
     let now = platform.now();
     let sessions = platform.store.sessions(user.id).await?;
     if user.session_id.is_some_and(|id| !sessions.by_id.contains_key(&id)) {
-        return Err(Problem::new(Code::SessionRevoked));
+        return Err(Problem::new(Code::SESSION_REVOKED));
     }
     let alive = sessions.by_id.into_iter().filter(|(_, session)| session.is_alive(now));
     let mut newest_first: Vec<_> = alive.collect();
@@ -192,11 +194,11 @@ async fn list_sessions(
 /// Ends one session of the user.
 #[utoipa::path(
     delete, path = "/v1/sessions/{id}", tag = "sessions",
-    params(("id" = String, Path, description = "The session's id, 32 hexadecimal digits")),
+    params(("id" = schemas::SessionId, Path, description = "The session's id")),
     security(("accessToken" = []), ("initData" = [])),
     responses(
         (status = 204, description = "The session has ended"),
-        (status = 404, description = "The user has no such session", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "The user has no such session"),
     ),
 )]
 async fn revoke_session(
@@ -204,8 +206,7 @@ async fn revoke_session(
     user: User,
     Path(id): Path<SessionId>,
 ) -> Result<StatusCode, Problem> {
-    let revocation = platform.store.revoke_session(user.id, id, user.session_id).await?;
-    answer(&platform, user.id, revocation).await
+    answer(platform.caches.accounts.revoke_session(user.id, id, user.session_id).await?)
 }
 
 /// Ends all sessions of the user, the present one included.
@@ -220,22 +221,14 @@ async fn revoke_all_sessions(
     State(platform): State<Platform>,
     user: User,
 ) -> Result<StatusCode, Problem> {
-    let revocation = platform.store.revoke_all_sessions(user.id, user.session_id).await?;
-    answer(&platform, user.id, revocation).await
+    answer(platform.caches.accounts.revoke_all_sessions(user.id, user.session_id).await?)
 }
 
-/// Tells other instances first, whatever came of the write: it may have been done by this very
-/// request, repeated because telling failed.
-async fn answer(
-    platform: &Platform,
-    user_id: UserId,
-    revocation: Revocation,
-) -> Result<StatusCode, Problem> {
-    platform.caches.accounts.changed(user_id).await?;
+fn answer(revocation: Revocation) -> Result<StatusCode, Problem> {
     match revocation {
         Revocation::Revoked => Ok(StatusCode::NO_CONTENT),
-        Revocation::NotFound => Err(Problem::new(Code::SessionNotFound)),
-        Revocation::CallerEnded => Err(Problem::new(Code::SessionRevoked)),
+        Revocation::NotFound => Err(Problem::new(Code::SESSION_NOT_FOUND)),
+        Revocation::CallerEnded => Err(Problem::new(Code::SESSION_REVOKED)),
     }
 }
 
@@ -252,7 +245,7 @@ fn first_profile(telegram: &TelegramUser, now: Timestamp) -> Profile {
 fn one_time_use(platform: &Platform, telegram: &TelegramUser) -> Option<OneTimeUse> {
     let hash =
         telegram.init_data_hash.clone().filter(|_| platform.config.init_data_one_time_use)?;
-    Some(OneTimeUse { hash, until: telegram.init_data_expires_at })
+    Some(OneTimeUse { hash, until: telegram.init_data_gone_at })
 }
 
 #[derive(Clone, Copy)]
@@ -271,21 +264,17 @@ fn tokens(
 ) -> TokensOut {
     let Whose { user_id, session_id, bot_id } = whose;
     let Rotated { generation, refreshed_at: issued_at, expires_at, tier } = newest;
-    let lifetime = platform.config.access_token_lifetime;
-    let access = AccessClaims {
-        user_id,
-        session_id,
-        bot_id,
-        tier,
-        issued_at: now,
-        expires_at: now.after(lifetime),
-    };
+    let lifetime = platform.settings().access_token_lifetime;
+    // None lasts longer than the session, which a repetition may find shortly before its end.
+    let access_ends = now.after(lifetime).min(expires_at);
+    let access =
+        AccessClaims { user_id, session_id, bot_id, tier, issued_at: now, expires_at: access_ends };
     let refresh = RefreshClaims { user_id, session_id, bot_id, generation, issued_at, expires_at };
     TokensOut {
         session_id,
         token_type: "Bearer",
         access_token: keys.sign_access(&access),
-        expires_in: lifetime.as_secs(),
+        expires_in: access_ends.since(now).as_secs(),
         refresh_token: keys.sign_refresh(&refresh),
         refresh_expires_in: expires_at.since(now).as_secs(),
         tier: tier.as_str(),
@@ -298,13 +287,16 @@ fn tokens(
 struct NewSession {
     /// The Mini App's `initData`, unless it is in the `Authorization` header.
     #[serde(default)]
+    #[schema(value_type = Option<schemas::InitDataText>)]
     init_data: Option<String>,
     /// The bot that signed the init data, where a deployment has several; others are then refused.
     #[serde(default)]
+    #[schema(value_type = Option<schemas::TelegramId>)]
     bot_id: Option<u64>,
     /// What to call this device in the list of sessions, instead of its user agent. Cut to 128
     /// characters.
     #[serde(default)]
+    #[schema(max_length = 8192)]
     device: Option<String>,
 }
 
@@ -312,6 +304,7 @@ struct NewSession {
 #[serde(deny_unknown_fields)]
 struct RefreshSession {
     /// The newest refresh token of the session.
+    #[schema(value_type = schemas::Token)]
     refresh_token: String,
 }
 
@@ -326,21 +319,23 @@ struct OpenedSessionOut {
 #[derive(Serialize, ToSchema)]
 struct TokensOut {
     /// The session's id.
-    #[schema(value_type = String, example = "00ff00ff00ff00ff00ff00ff00ff00ff")]
+    #[schema(value_type = schemas::SessionId)]
     session_id: SessionId,
     /// Always `Bearer`.
-    #[schema(example = "Bearer")]
+    #[schema(pattern = "^Bearer$", max_length = 6, example = "Bearer")]
     token_type: &'static str,
     /// For the header `Authorization: Bearer`.
+    #[schema(value_type = schemas::Token)]
     access_token: String,
     /// Seconds until the access token ends.
     expires_in: u64,
     /// For `POST /v1/sessions/refresh`, once.
+    #[schema(value_type = schemas::Token)]
     refresh_token: String,
     /// Seconds until the refresh token ends.
     refresh_expires_in: u64,
-    /// What the user may use: `free`, `pro`, `enterprise` or `internal`.
-    #[schema(example = "free")]
+    /// What the user may use.
+    #[schema(value_type = schemas::Tier)]
     tier: &'static str,
 }
 
@@ -348,10 +343,13 @@ struct TokensOut {
 #[derive(Serialize, ToSchema)]
 struct UserOut {
     /// The Telegram user id.
+    #[schema(value_type = schemas::TelegramId)]
     id: u64,
     /// The name that others see.
+    #[schema(value_type = schemas::DisplayName)]
     display_name: String,
     /// A language tag.
+    #[schema(value_type = schemas::Language)]
     language: String,
 }
 
@@ -374,9 +372,10 @@ struct SessionsOut {
 /// A session. Times are in Unix seconds.
 #[derive(Serialize, ToSchema)]
 struct SessionOut {
-    #[schema(value_type = String, example = "00ff00ff00ff00ff00ff00ff00ff00ff")]
+    #[schema(value_type = schemas::SessionId)]
     id: SessionId,
     /// The bot through which it was opened.
+    #[schema(value_type = schemas::TelegramId)]
     bot_id: u64,
     /// When it was opened.
     opened_at: u64,
@@ -385,8 +384,10 @@ struct SessionOut {
     /// When its refresh token ends.
     expires_at: u64,
     /// What the client calls itself.
+    #[schema(max_length = 128)]
     device: String,
     /// From which network address it was opened or refreshed last.
+    #[schema(max_length = 45)]
     address: String,
     /// Whether this is the session that asks.
     is_current: bool,

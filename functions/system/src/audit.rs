@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use minigate_domain::AuditEntry;
-use minigate_platform::{Platform, Problem, auth::Admin, extract::Json};
+use minigate_platform::{Platform, Problem, auth::Admin, extract::Json, schemas};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -12,9 +12,9 @@ const ENTRIES: u8 = 50;
 
 /// Lists what administrators did last, the newest first, 50 entries at most.
 #[utoipa::path(
-    get, path = "/v1/system/audit", tag = "system",
+    get, path = "/v1/system/audit", tag = "system", operation_id = "read_audit",
     security(("accessToken" = []), ("initData" = [])),
-    responses((status = 200, body = AuditOut)),
+    responses((status = 200, description = "The newest entries", body = AuditOut)),
 )]
 pub(crate) async fn read(
     State(platform): State<Platform>,
@@ -36,10 +36,13 @@ struct EntryOut {
     /// When, in Unix milliseconds.
     at: u64,
     /// The administrator's user id.
+    #[schema(value_type = schemas::TelegramId)]
     by: u64,
     /// What was done, such as `limit.changed`.
+    #[schema(pattern = "^[a-z]+([._-][a-z]+)*$", max_length = 64)]
     action: String,
     /// To what.
+    #[schema(max_length = 1024)]
     subject: String,
     /// What it was before.
     #[serde(skip_serializing_if = "Option::is_none")]

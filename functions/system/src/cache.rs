@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use axum::{extract::State, http::StatusCode};
 use minigate_domain::AuditEntry;
 use minigate_platform::{
-    Code, Platform, Problem, ProblemDocument,
+    Code, Platform, Problem,
     auth::{Admin, LiveAdmin},
     caches::{NAMESPACES, Tag},
     extract::{Json, Query},
+    schemas,
 };
 use minigate_store::CountedCache;
 use serde::Serialize;
@@ -18,9 +19,9 @@ use utoipa::ToSchema;
 ///
 /// Each instance adds its counts once a minute at most, and when it ends.
 #[utoipa::path(
-    get, path = "/v1/system/cache", tag = "system",
+    get, path = "/v1/system/cache", tag = "system", operation_id = "read_cache_counts",
     security(("accessToken" = []), ("initData" = [])),
-    responses((status = 200, body = CacheOut)),
+    responses((status = 200, description = "The counts", body = CacheOut)),
 )]
 pub(crate) async fn read(
     State(platform): State<Platform>,
@@ -36,15 +37,15 @@ pub(crate) async fn read(
 /// What has the tag is loaded anew from now on. That a whole namespace was invalidated, instances
 /// see within five seconds, and of `policies` within the ten after which they read them anyway.
 #[utoipa::path(
-    delete, path = "/v1/system/cache", tag = "system",
+    delete, path = "/v1/system/cache", tag = "system", operation_id = "invalidate_cache",
     params(
-        ("tag" = Option<String>, Query, description = "A tag such as `user#42`, 1 to 255 bytes; this or `namespace`"),
-        ("namespace" = Option<String>, Query, description = "The name of a namespace; this or `tag`"),
+        ("tag" = Option<schemas::CacheTag>, Query, description = "A tag such as `user#42`, 1 to 255 bytes; this or `namespace`"),
+        ("namespace" = Option<schemas::CacheNamespace>, Query, description = "The name of a namespace; this or `tag`"),
     ),
     security(("accessToken" = []), ("initData" = [])),
     responses(
         (status = 204, description = "It is invalidated"),
-        (status = 400, description = "There is no such namespace, or no such tag is possible", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 400, description = "There is no such namespace, or no such tag is possible"),
     ),
 )]
 pub(crate) async fn invalidate(
@@ -74,7 +75,7 @@ enum Target {
 
 impl Target {
     fn parse(kind: &'static str, name: &str) -> Result<Self, Problem> {
-        let invalid = |message: String| Problem::new(Code::QueryInvalid).field(kind, message);
+        let invalid = |message: String| Problem::new(Code::QUERY_INVALID).field(kind, message);
         if kind == "tag" {
             return Tag::new(name).map(Self::Tag).map_err(|error| invalid(error.to_string()));
         }
@@ -88,6 +89,7 @@ impl Target {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CacheOut {
     /// By the name of the namespace.
+    #[schema(value_type = BTreeMap<schemas::CacheNamespace, CountsOut>)]
     namespaces: BTreeMap<String, CountsOut>,
 }
 
@@ -96,6 +98,7 @@ pub(crate) struct CacheOut {
 struct CountsOut {
     /// Since when it is counted, in Unix seconds; absent if nothing was.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     since: Option<u64>,
     /// Lookups that a fresh value answered.
     hits: u64,

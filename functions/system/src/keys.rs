@@ -1,4 +1,4 @@
-//! Where one user, address or API key stands with its limits.
+//! Where one user, session, address or API key stands with its limits.
 
 use axum::{extract::State, http::StatusCode};
 use minigate_domain::{AuditEntry, Tier, UserId};
@@ -7,6 +7,7 @@ use minigate_platform::{
     auth::{Admin, LiveAdmin},
     extract::{ApiKeyId, ClientAddress, Json, Path},
     limits::{Key, Per, Rule},
+    schemas,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,15 +15,15 @@ use utoipa::ToSchema;
 /// API Gateway's ids of API keys are much shorter.
 const MAX_API_KEY_BYTES: usize = 128;
 
-/// Says where a user, an address or an API key stands with each of its limits. It takes nothing.
+/// Says where a user, a session, an address or an API key stands with each of its limits. It takes nothing.
 #[utoipa::path(
-    get, path = "/v1/system/limits/keys/{kind}/{id}", tag = "system",
+    get, path = "/v1/system/limits/keys/{kind}/{id}", tag = "system", operation_id = "read_key_limits",
     params(
-        ("kind" = String, Path, description = "`user`, `address` or `api-key`"),
-        ("id" = String, Path, description = "A user's id, an address, or the id of an API key"),
+        ("kind" = schemas::LimitKind, Path, description = "What the limits hold for"),
+        ("id" = schemas::LimitKey, Path, description = "A user's or a session's id, an address, or the id of an API key"),
     ),
     security(("accessToken" = []), ("initData" = [])),
-    responses((status = 200, body = KeyOut)),
+    responses((status = 200, description = "Where it stands", body = KeyOut)),
 )]
 pub(crate) async fn read(
     State(platform): State<Platform>,
@@ -47,12 +48,12 @@ pub(crate) async fn read(
     Ok(Json(KeyOut { tier: subject.user.map(|_| tier.as_str()), limits }))
 }
 
-/// Gives a user, an address or an API key all units of all its limits back.
+/// Gives a user, a session, an address or an API key all units of all its limits back.
 #[utoipa::path(
-    delete, path = "/v1/system/limits/keys/{kind}/{id}", tag = "system",
+    delete, path = "/v1/system/limits/keys/{kind}/{id}", tag = "system", operation_id = "reset_key_limits",
     params(
-        ("kind" = String, Path, description = "`user`, `address` or `api-key`"),
-        ("id" = String, Path, description = "A user's id, an address, or the id of an API key"),
+        ("kind" = schemas::LimitKind, Path, description = "What the limits hold for"),
+        ("id" = schemas::LimitKey, Path, description = "A user's or a session's id, an address, or the id of an API key"),
     ),
     security(("accessToken" = []), ("initData" = [])),
     responses((status = 204, description = "They are back. An instance that has denied a request of the key denies others until the time that it has named")),
@@ -84,12 +85,18 @@ struct Subject {
 impl Subject {
     fn parse(kind: &str, id: &str) -> Result<Self, Problem> {
         let invalid =
-            |field: &str, message: &str| Problem::new(Code::PathInvalid).field(field, message);
+            |field: &str, message: &str| Problem::new(Code::PATH_INVALID).field(field, message);
         match kind {
             "user" => {
                 let user: UserId =
                     id.parse().map_err(|_| invalid("id", "must be a Telegram user id"))?;
                 Ok(Self { per: Per::User, key: Key::user(user), user: Some(user) })
+            }
+            "session" => {
+                let session = id
+                    .parse()
+                    .map_err(|_| invalid("id", "must be a session's 32 hexadecimal digits"))?;
+                Ok(Self { per: Per::Session, key: Key::session(session), user: None })
             }
             "address" => {
                 let address = id.parse().map_err(|_| invalid("id", "must be an IP address"))?;
@@ -101,7 +108,7 @@ impl Subject {
                 Ok(Self { per: Per::ApiKey, key, user: None })
             }
             "api-key" => Err(invalid("id", "must have 1 to 128 bytes")),
-            _ => Err(invalid("kind", "must be `user`, `address` or `api-key`")),
+            _ => Err(invalid("kind", "must be `user`, `session`, `address` or `api-key`")),
         }
     }
 
@@ -116,6 +123,7 @@ impl Subject {
 pub(crate) struct KeyOut {
     /// The tier of the user, by which the limits are shown.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, value_type = schemas::Tier)]
     tier: Option<&'static str>,
     /// Each limit of the key.
     limits: Vec<KeyStateOut>,
@@ -125,6 +133,7 @@ pub(crate) struct KeyOut {
 #[derive(Serialize, ToSchema)]
 struct KeyStateOut {
     /// The name of the limit.
+    #[schema(value_type = schemas::PolicyName)]
     policy: &'static str,
     /// Units in a period.
     limit: u32,

@@ -6,8 +6,11 @@
 //! | `PUT /v1/system/limits/{policy}` | 1 read, 1 write |
 //! | `DELETE /v1/system/limits/{policy}` | 1 read, 1 write |
 //! | `DELETE /v1/system/limits` | 1 write |
-//! | `GET /v1/system/limits/keys/{kind}/{id}` | a read of the limiter for each limit of the kind |
-//! | `DELETE /v1/system/limits/keys/{kind}/{id}` | 1 write, 1 of the limiter |
+//! | `GET /v1/system/settings` | 1 read |
+//! | `PUT /v1/system/settings` | 1 read, 1 write |
+//! | `DELETE /v1/system/settings` | 1 read, 1 write |
+//! | `GET /v1/system/limits/keys/{kind}/{id}` | a read of the limiter for each limit of the kind; 1 more of a user's tier |
+//! | `DELETE /v1/system/limits/keys/{kind}/{id}` | 1 write, and one of the limiter for each limit of the kind |
 //! | `PUT /v1/system/users/{id}/tier` | 1 read, 1 write |
 //! | `GET /v1/system/audit` | 1 read |
 //! | `GET /v1/system/cache` | 1 read |
@@ -17,13 +20,14 @@
 //! revoked (one read more; none with init data), and is recorded in `Audit`, with who did it and
 //! what it was before: in the same transaction where it is a change of `Main`.
 //!
-//! A change of a limit is in force at once in the instance that made it, and in the others within
+//! A change of a limit or a setting is in force at once in the instance that made it, and in the others within
 //! ten seconds or with the first request after that.
 
 mod audit;
 mod cache;
 mod keys;
 mod limits;
+mod settings;
 mod users;
 
 use minigate_platform::{Function, Needs, Router};
@@ -39,6 +43,11 @@ pub fn router() -> Router {
     Router::new()
         .routes(routes!(limits::list, limits::reset_all))
         .routes(routes!(limits::change, limits::reset))
+        .routes(routes!(
+            settings::read_settings,
+            settings::replace_settings,
+            settings::reset_settings
+        ))
         .routes(routes!(keys::read, keys::reset))
         .routes(routes!(users::set_tier))
         .routes(routes!(audit::read))

@@ -8,15 +8,18 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use minigate_domain::{
-    AuditEntry, PolicyMode, PolicyOverride, PolicyOverrides, Tier, UserId, WithoutStore,
+    AuditEntry, PolicyMode, PolicyOverride, PolicyOverrides, SettingsOverrides, Tier, UserId,
+    WithoutStore,
 };
 use minigate_platform::{
-    Code, Platform, Problem, ProblemDocument,
+    Code, Platform, Problem,
     auth::{Admin, LiveAdmin},
     extract::{IfMatch, Json, Path},
-    limits::{InvalidPolicy, PolicySet, Rule, Settings, merged},
+    limits::{InvalidPolicy, PolicySet, Rule, Terms, merged},
+    schemas,
+    settings::Adopted,
 };
-use minigate_store::{ChangePolicies, StoreError};
+use minigate_store::{ChangeDocument, Documents, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -25,9 +28,9 @@ const ATTEMPTS: u32 = 4;
 
 /// Lists every limit, as it is in force and as it would be unless administrators had changed it.
 #[utoipa::path(
-    get, path = "/v1/system/limits", tag = "system",
+    get, path = "/v1/system/limits", tag = "system", operation_id = "list_limits",
     security(("accessToken" = []), ("initData" = [])),
-    responses((status = 200, body = LimitsOut, headers(("ETag" = String)))),
+    responses((status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String)))),
 )]
 pub(crate) async fn list(State(platform): State<Platform>, _: Admin) -> Result<Response, Problem> {
     let (overrides, fault) = match platform.store.policies().await {
@@ -47,18 +50,19 @@ pub(crate) async fn list(State(platform): State<Platform>, _: Admin) -> Result<R
 ///
 /// With `If-Match`, only if the limits still have that version.
 #[utoipa::path(
-    put, path = "/v1/system/limits/{policy}", tag = "system",
+    put, path = "/v1/system/limits/{policy}", tag = "system", operation_id = "change_limit",
     params(
-        ("policy" = String, Path, description = "The name of a limit"),
-        ("If-Match" = Option<String>, Header, description = "Change only this version"),
+        ("policy" = schemas::PolicyName, Path, description = "The name of a limit"),
+        ("If-Match" = Option<schemas::IfMatch>, Header, description = "Change only this version"),
     ),
     request_body = LimitChange,
     security(("accessToken" = []), ("initData" = [])),
     responses(
-        (status = 200, body = LimitsOut, headers(("ETag" = String))),
-        (status = 404, description = "There is no such limit", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 412, description = "The limits have another version", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 422, description = "No limit may be like that", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String))),
+        (status = 404, description = "There is no such limit"),
+        (status = 412, description = "The limits have another version"),
+        (status = 409, description = "What is stored of the limits does not decode"),
+        (status = 422, description = "No limit may be like that"),
     ),
 )]
 pub(crate) async fn change(
@@ -71,23 +75,25 @@ pub(crate) async fn change(
     let rule = find(&policy)?;
     let change = PolicyOverride::from(change);
     if change == PolicyOverride::default() {
-        return Err(Problem::new(Code::BodyInvalid).field(".", "must name a field to change"));
+        return Err(Problem::new(Code::BODY_INVALID).field(".", "must name a field to change"));
     }
     replace(&platform, user.id, rule, if_match, Some(change)).await
 }
 
 /// Takes back what administrators have changed of a limit.
 #[utoipa::path(
-    delete, path = "/v1/system/limits/{policy}", tag = "system",
+    delete, path = "/v1/system/limits/{policy}", tag = "system", operation_id = "reset_limit",
     params(
-        ("policy" = String, Path, description = "The name of a limit"),
-        ("If-Match" = Option<String>, Header, description = "Change only this version"),
+        ("policy" = schemas::PolicyName, Path, description = "The name of a limit"),
+        ("If-Match" = Option<schemas::IfMatch>, Header, description = "Change only this version"),
     ),
     security(("accessToken" = []), ("initData" = [])),
     responses(
-        (status = 200, body = LimitsOut, headers(("ETag" = String))),
-        (status = 404, description = "There is no such limit", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 412, description = "The limits have another version", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String))),
+        (status = 404, description = "There is no such limit"),
+        (status = 409, description = "What is stored of the limits does not decode"),
+        (status = 412, description = "The limits have another version"),
+        (status = 422, description = "Without the change, no limit may be like that"),
     ),
 )]
 pub(crate) async fn reset(
@@ -102,19 +108,16 @@ pub(crate) async fn reset(
 /// Takes back everything that administrators have changed of the limits, whatever is stored: also
 /// what does not decode.
 #[utoipa::path(
-    delete, path = "/v1/system/limits", tag = "system",
+    delete, path = "/v1/system/limits", tag = "system", operation_id = "reset_all_limits",
     security(("accessToken" = []), ("initData" = [])),
-    responses((status = 200, body = LimitsOut, headers(("ETag" = String)))),
+    responses((status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String)))),
 )]
 pub(crate) async fn reset_all(
     State(platform): State<Platform>,
     LiveAdmin(user): LiveAdmin,
 ) -> Result<Response, Problem> {
-    let before = match platform.store.policies().await {
-        Ok(overrides) => json_of(&overrides.by_policy),
-        Err(StoreError::Corrupt { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
+    let Documents { policies, settings } = platform.store.documents().await?;
+    let before = policies.ok().and_then(|overrides| json_of(&overrides.by_policy));
     let entry = AuditEntry::new(
         &*platform.entropy,
         platform.now(),
@@ -124,15 +127,15 @@ pub(crate) async fn reset_all(
     );
     let entry = entry.change(before, None);
     match platform.store.replace_policies(BTreeMap::new(), None, &entry).await? {
-        ChangePolicies::Changed(overrides) => Ok(adopt(&platform, overrides).await),
-        ChangePolicies::Stale => Err(contended()),
+        ChangeDocument::Changed(overrides) => Ok(adopt(&platform, overrides, settings.ok()).await),
+        ChangeDocument::Stale => Err(contended()),
     }
 }
 
 fn find(policy: &str) -> Result<Rule, Problem> {
     Rule::find(policy).ok_or_else(|| {
         let message = format!("must be one of {}", Rule::names());
-        Problem::new(Code::PolicyNotFound).field("policy", message)
+        Problem::new(Code::POLICY_NOT_FOUND).field("policy", message)
     })
 }
 
@@ -145,8 +148,8 @@ async fn replace(
     change: Option<PolicyOverride>,
 ) -> Result<Response, Problem> {
     for _ in 0..ATTEMPTS {
-        let PolicyOverrides { mut by_policy, version } =
-            platform.store.policies().await.map_err(not_readable)?;
+        let Documents { policies, settings } = platform.store.documents().await?;
+        let PolicyOverrides { mut by_policy, version } = policies.map_err(not_readable)?;
         match if_match {
             IfMatch::Version(known) if known != version => return Err(version_mismatch()),
             IfMatch::Never => return Err(version_mismatch()),
@@ -165,19 +168,25 @@ async fn replace(
             .change(before.and_then(|change| json_of(&change)), change.as_ref().and_then(json_of));
         let write = platform.store.replace_policies(overrides.by_policy, Some(version), &entry);
         match write.await? {
-            ChangePolicies::Changed(overrides) => return Ok(adopt(platform, overrides).await),
-            ChangePolicies::Stale if matches!(if_match, IfMatch::Version(_)) => {
+            ChangeDocument::Changed(overrides) => {
+                return Ok(adopt(platform, overrides, settings.ok()).await);
+            }
+            ChangeDocument::Stale if matches!(if_match, IfMatch::Version(_)) => {
                 return Err(version_mismatch());
             }
-            ChangePolicies::Stale => {}
+            ChangeDocument::Stale => {}
         }
     }
     Err(contended())
 }
 
-/// In force here at once.
-async fn adopt(platform: &Platform, overrides: PolicyOverrides) -> Response {
-    platform.limits.adopt(overrides.clone()).await;
+/// In force here at once, with the settings that were read before.
+async fn adopt(
+    platform: &Platform,
+    overrides: PolicyOverrides,
+    settings: Option<SettingsOverrides>,
+) -> Response {
+    platform.adopt(Adopted { policies: Some(overrides.clone()), settings }).await;
     answer(platform, &overrides, None)
 }
 
@@ -187,7 +196,7 @@ fn json_of(value: &impl Serialize) -> Option<String> {
 
 fn not_readable(error: StoreError) -> Problem {
     match error {
-        error @ StoreError::Corrupt { .. } => Problem::new(Code::PoliciesUnreadable)
+        error @ StoreError::Corrupt { .. } => Problem::new(Code::POLICIES_UNREADABLE)
             .detail("What is stored of the limits does not decode; DELETE /v1/system/limits takes it away.")
             .caused_by(error),
         error => error.into(),
@@ -195,11 +204,11 @@ fn not_readable(error: StoreError) -> Problem {
 }
 
 fn refused(error: InvalidPolicy) -> Problem {
-    Problem::new(Code::BodyInvalid).field(error.field, error.message)
+    Problem::new(Code::BODY_INVALID).field(error.field, error.message)
 }
 
 fn version_mismatch() -> Problem {
-    Problem::new(Code::VersionMismatch).field(
+    Problem::new(Code::VERSION_MISMATCH).field(
         header::IF_MATCH.as_str(),
         "is not the version of the limits any more; list them again",
     )
@@ -217,8 +226,8 @@ fn answer(platform: &Platform, overrides: &PolicyOverrides, fault: Option<String
         LimitOut {
             policy: rule.name(),
             per: rule.defaults().per.as_str(),
-            in_force: TermsOut::from(Settings::in_force(in_force.policy(rule, Tier::Free))),
-            deployed: TermsOut::from(Settings::of(rule, deployed)),
+            in_force: TermsOut::from(Terms::in_force(in_force.policy(rule, Tier::Free))),
+            deployed: TermsOut::from(Terms::of(rule, deployed)),
             change: overrides.by_policy.get(rule.name()).copied().map(LimitChange::from),
             tiers: Tier::ALL
                 .map(|tier| (tier.as_str(), in_force.policy(rule, tier).limit()))
@@ -239,6 +248,7 @@ struct LimitsOut {
     version: u64,
     /// Why what is stored is not taken; the last good limits are in force then.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 8192)]
     fault: Option<String>,
     /// Every limit.
     limits: Vec<LimitOut>,
@@ -248,8 +258,10 @@ struct LimitsOut {
 #[derive(Serialize, ToSchema)]
 struct LimitOut {
     /// Its name.
+    #[schema(value_type = schemas::PolicyName)]
     policy: &'static str,
-    /// What it holds for: `user`, `address` or `api-key`.
+    /// What it holds for.
+    #[schema(value_type = schemas::LimitKind)]
     per: &'static str,
     /// As this instance has it, for the free tier.
     in_force: TermsOut,
@@ -257,8 +269,10 @@ struct LimitOut {
     deployed: TermsOut,
     /// What administrators have changed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     change: Option<LimitChange>,
     /// Units in a period, for each tier.
+    #[schema(value_type = BTreeMap<schemas::Tier, u32>)]
     tiers: BTreeMap<&'static str, u32>,
 }
 
@@ -275,9 +289,9 @@ struct TermsOut {
     without_store: WithoutStoreWire,
 }
 
-impl From<Settings> for TermsOut {
-    fn from(settings: Settings) -> Self {
-        let Settings { limit, period_seconds, burst, mode, without_store } = settings;
+impl From<Terms> for TermsOut {
+    fn from(settings: Terms) -> Self {
+        let Terms { limit, period_seconds, burst, mode, without_store } = settings;
         Self {
             limit,
             period_seconds,
@@ -291,24 +305,27 @@ impl From<Settings> for TermsOut {
 /// A change of a limit; what is absent is as the deployment has it.
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(min_properties = 1)]
 pub(crate) struct LimitChange {
     /// Units in a period, for the free tier; the others have a multiple of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 999_999_999, nullable = false)]
     limit: Option<u32>,
     /// The period, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 31_622_400)]
+    #[schema(minimum = 1, maximum = 31_622_400, nullable = false)]
     period_seconds: Option<u32>,
     /// Units at once, for the free tier; as many as the limit if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 999_999_999, nullable = false)]
     burst: Option<u32>,
     /// What denials do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     mode: Option<ModeWire>,
     /// What happens while the limiter's table does not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     without_store: Option<WithoutStoreWire>,
 }
 

@@ -3,9 +3,10 @@
 use axum::{extract::State, http::StatusCode};
 use minigate_domain::{AuditEntry, Tier, UserId};
 use minigate_platform::{
-    Code, Platform, Problem, ProblemDocument,
+    Code, Platform, Problem,
     auth::LiveAdmin,
     extract::{Json, Path},
+    schemas,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -15,13 +16,13 @@ use utoipa::ToSchema;
 /// It is in force with the user's next refresh or session; access tokens keep the former one until
 /// they end.
 #[utoipa::path(
-    put, path = "/v1/system/users/{id}/tier", tag = "system",
-    params(("id" = u64, Path, description = "The Telegram user id")),
+    put, path = "/v1/system/users/{id}/tier", tag = "system", operation_id = "set_tier",
+    params(("id" = schemas::TelegramId, Path, description = "The Telegram user id")),
     request_body = TierIn,
     security(("accessToken" = []), ("initData" = [])),
     responses(
         (status = 204, description = "The user has the tier"),
-        (status = 422, description = "There is no such tier", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 422, description = "There is no such tier"),
     ),
 )]
 pub(crate) async fn set_tier(
@@ -32,9 +33,9 @@ pub(crate) async fn set_tier(
 ) -> Result<StatusCode, Problem> {
     let user_id: UserId = id
         .parse()
-        .map_err(|_| Problem::new(Code::PathInvalid).field("id", "must be a Telegram user id"))?;
+        .map_err(|_| Problem::new(Code::PATH_INVALID).field("id", "must be a Telegram user id"))?;
     let tier: Tier = body.tier.parse().map_err(|error: minigate_domain::InvalidTier| {
-        Problem::new(Code::BodyInvalid).field("tier", error.to_string())
+        Problem::new(Code::BODY_INVALID).field("tier", error.to_string())
     })?;
     let before = platform.store.account(user_id).await?.tier;
     let subject = format!("user/{user_id}");
@@ -50,7 +51,7 @@ pub(crate) async fn set_tier(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TierIn {
-    /// `free`, `pro`, `enterprise` or `internal`.
-    #[schema(example = "pro")]
+    /// The tier that the user gets.
+    #[schema(value_type = schemas::Tier)]
     tier: String,
 }

@@ -7,6 +7,10 @@
 //! Up to 100 init data in one request, each checked by HMAC, with the keys of this deployment's bots,
 //! or by Telegram's Ed25519 signature, for any bot. A refused one is a verdict, not an error. Each
 //! counts as a unit of the limit `verify`, which holds for an API key.
+//!
+//! A verdict is about the signature and the age, and about nothing that is stored: where init data is
+//! exchanged for a session once, it says the same before and after that. Whoever takes init data as a
+//! login of their own must remember what they took.
 
 use axum::extract::{DefaultBodyLimit, State};
 use minigate_domain::BotId;
@@ -15,6 +19,7 @@ use minigate_platform::{
     Code, Function, Needs, Platform, Problem, Router,
     extract::{ApiKeyId, Json},
     limits::{Charge, RateLimits, Rule},
+    schemas,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -37,10 +42,10 @@ pub fn router() -> Router {
 
 /// Tells of each init data whether it is genuine, and who the user is.
 #[utoipa::path(
-    post, path = "/v1/verify", tag = "verify",
+    post, path = "/v1/verify", tag = "verify", operation_id = "verify_init_data",
     request_body = VerifyRequest,
     security(("apiKey" = [])),
-    responses((status = 200, body = Verdicts)),
+    responses((status = 200, description = "A verdict on each", body = Verdicts)),
 )]
 async fn verify(
     State(platform): State<Platform>,
@@ -50,7 +55,7 @@ async fn verify(
 ) -> Result<Json<Verdicts>, Problem> {
     let units = u32::try_from(body.items.len()).unwrap_or(u32::MAX);
     if !(1..=MAX_ITEMS).contains(&units) {
-        return Err(Problem::new(Code::BodyInvalid)
+        return Err(Problem::new(Code::BODY_INVALID)
             .field("items", format!("must have 1 to {MAX_ITEMS} entries")));
     }
     limits.admit(&[Charge::api_key(Rule::Verify, &api_key, units)]).await?;
@@ -72,8 +77,9 @@ async fn verify_hash(
 ) -> Result<Verdict, Problem> {
     let only = item.bot_id.map(BotId::new).transpose();
     let only = only.map_err(|error| invalid(index, "bot_id", &error))?;
+    let max_age = platform.settings().init_data_max_age;
     let now = platform.now().unix_seconds();
-    match platform.bots.verify(&item.init_data, only, now).await {
+    match platform.bots.verify(&item.init_data, only, max_age, now).await {
         Ok((verified, _)) => Ok(Verdict::genuine(&verified)),
         Err(problem) if problem.is_refusal() => Ok(Verdict::refused(problem.code())),
         Err(problem) => Err(problem),
@@ -86,7 +92,7 @@ fn verify_signature(
     index: usize,
 ) -> Result<Verdict, Problem> {
     let missing = || {
-        Problem::new(Code::BodyInvalid)
+        Problem::new(Code::BODY_INVALID)
             .field(format!("items[{index}].bot_id"), "is needed for the method `ed25519`")
     };
     let bot_id = init_data::BotId::new(item.bot_id.ok_or_else(missing)?)
@@ -98,7 +104,7 @@ fn verify_signature(
     let verifier = Key::third_party(bot_id, environment)
         .and_then(|key| Verifier::new([key]))
         .map_err(Problem::internal)?
-        .with_max_age(Some(platform.config.init_data_max_age));
+        .with_max_age(Some(platform.settings().init_data_max_age));
     Ok(match verifier.verify(&item.init_data, platform.now().unix_seconds()) {
         Ok(verified) => Verdict::genuine(&verified),
         Err(error) => Verdict::refused(Problem::from(error).code()),
@@ -106,7 +112,7 @@ fn verify_signature(
 }
 
 fn invalid(index: usize, field: &str, error: &dyn std::fmt::Display) -> Problem {
-    Problem::new(Code::BodyInvalid).field(format!("items[{index}].{field}"), error.to_string())
+    Problem::new(Code::BODY_INVALID).field(format!("items[{index}].{field}"), error.to_string())
 }
 
 /// What is to be verified.
@@ -114,28 +120,73 @@ fn invalid(index: usize, field: &str, error: &dyn std::fmt::Display) -> Problem 
 #[serde(deny_unknown_fields)]
 struct VerifyRequest {
     /// 1 to 100 entries.
-    #[schema(min_items = 1, max_items = 100)]
+    #[schema(min_items = 1, max_items = 100, value_type = Vec<VerifyItemSchema>)]
     items: Vec<VerifyItem>,
 }
 
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct VerifyItem {
-    /// The Mini App's `initData`.
     init_data: String,
-    /// How to check it.
     #[serde(default)]
     method: VerifyMethod,
-    /// With `hmac`: take only this bot of the deployment. With `ed25519`: the bot, needed.
     #[serde(default)]
     bot_id: Option<u64>,
-    /// With `ed25519`: whose key signed.
+    #[serde(default)]
+    environment: TelegramEnvironment,
+}
+
+/// [`VerifyItem`] in the API reference, which says of each method what it needs.
+#[derive(ToSchema)]
+#[schema(as = VerifyItem)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum VerifyItemSchema {
+    Hash(VerifyHash),
+    Signature(VerifySignature),
+}
+
+/// Init data to be checked by its `hash`, with the key of a bot of this deployment.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct VerifyHash {
+    /// The Mini App's `initData`.
+    #[schema(value_type = schemas::InitDataText)]
+    init_data: String,
+    /// `hmac`, or absent.
+    #[serde(default)]
+    #[schema(pattern = "^hmac$", max_length = 4, default = "hmac")]
+    method: String,
+    /// Take only this bot of the deployment.
+    #[schema(value_type = Option<schemas::TelegramId>)]
+    bot_id: Option<u64>,
+    /// Means nothing here.
+    #[serde(default)]
+    environment: TelegramEnvironment,
+}
+
+/// Init data to be checked by its `signature`, with Telegram's public key.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct VerifySignature {
+    /// The Mini App's `initData`.
+    #[schema(value_type = schemas::InitDataText)]
+    init_data: String,
+    /// `ed25519`.
+    #[schema(pattern = "^ed25519$", max_length = 7)]
+    method: String,
+    /// The bot.
+    #[schema(value_type = schemas::TelegramId)]
+    bot_id: u64,
+    /// Whose key signed.
     #[serde(default)]
     environment: TelegramEnvironment,
 }
 
 /// How init data is checked.
-#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum VerifyMethod {
     /// `hash`, with the key of a bot of this deployment.
@@ -167,14 +218,17 @@ struct Verdicts {
 struct Verdict {
     /// Whether the init data is genuine.
     valid: bool,
-    /// Why it is not: a code of docs/problems.md.
+    /// Why it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, value_type = schemas::Code)]
     code: Option<&'static str>,
     /// What the code means.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 256)]
     reason: Option<&'static str>,
     /// What genuine init data says.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     init_data: Option<VerifiedInitData>,
 }
 
@@ -200,10 +254,13 @@ struct VerifiedInitData {
     /// Who the user is.
     user: Option<TelegramUserOut>,
     /// The parameter that the Mini App was opened with.
+    #[schema(max_length = 8192)]
     start_param: Option<String>,
     /// The id of the chat in which it was opened, in Telegram's opaque form.
+    #[schema(max_length = 8192)]
     chat_instance: Option<String>,
     /// The query to answer with `answerWebAppQuery`.
+    #[schema(max_length = 8192)]
     query_id: Option<String>,
 }
 
@@ -225,12 +282,17 @@ impl From<&InitData> for VerifiedInitData {
 struct TelegramUserOut {
     id: u64,
     is_bot: bool,
+    #[schema(max_length = 8192)]
     first_name: String,
+    #[schema(max_length = 8192)]
     last_name: Option<String>,
+    #[schema(max_length = 8192)]
     username: Option<String>,
+    #[schema(max_length = 8192)]
     language_code: Option<String>,
     is_premium: bool,
     allows_write_to_pm: bool,
+    #[schema(max_length = 8192)]
     photo_url: Option<String>,
 }
 

@@ -16,11 +16,16 @@ use minigate_platform::{
     layers,
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 
 use crate::routes;
 
 /// How long requests that are under way may take when the server is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// From how many bytes on a body is compressed for who accepts that: the template's
+/// `MinimumCompressionSize`, because on AWS it is API Gateway that compresses.
+const COMPRESSED_BYTES: u64 = 1024;
 
 /// Why the API does not start.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +70,7 @@ impl Api {
             listen(port).await.map_err(|source| ApiError::Port { port, source })?;
         let service = layers::around(routes::all(), &platform)
             .layer(middleware::from_fn(tell_address))
+            .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_BYTES)))
             .into_make_service_with_connect_info::<SocketAddr>();
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
@@ -79,6 +85,10 @@ impl Api {
     /// Where it is: `http://127.0.0.1:PORT`.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    pub(crate) const fn platform(&self) -> &Platform {
+        &self.platform
     }
 
     /// Lets the requests that are under way finish, for five seconds at most, and stops.

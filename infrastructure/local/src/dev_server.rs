@@ -5,10 +5,15 @@ use std::{
     path::PathBuf,
 };
 
-use minigate_embedded_aws::{self as embedded, EmbeddedAws, TemplateError};
-use minigate_platform::{Config, Needs, aws};
+use minigate_embedded_aws::{
+    self as embedded, EmbeddedAws, QueueFaults, TemplateError, table_definitions,
+};
+use minigate_platform::{Config, Needs};
 
-use crate::{Api, ApiError, development};
+use crate::{
+    Api, ApiError, AwsEndpoint, BotToken, EndpointError, NamedSecret, development, secrets,
+    workers::{self, Runner, Workers},
+};
 
 /// What a deployment is made of; its tables are made here too.
 const TEMPLATE: &str = include_str!("../../../template.yaml");
@@ -18,12 +23,33 @@ const TEMPLATE: &str = include_str!("../../../template.yaml");
 pub struct Options {
     /// The port of the API; 0 takes any free one.
     pub port: u16,
-    /// The port of the AWS endpoint; 0 takes any free one.
+    /// The port of the embedded AWS endpoint; 0 takes any free one.
     pub aws_port: u16,
-    /// Where DynamoDB keeps its data; in memory without.
+    /// Where the embedded DynamoDB and Secrets Manager keep their data; in memory without.
     pub data_dir: Option<PathBuf>,
+    /// An emulator that runs already, used instead of the embedded services.
+    pub aws_endpoint: Option<AwsEndpoint>,
+    /// The token of a real bot, put into the development bot's secret.
+    pub bot_token: Option<BotToken>,
     /// Variables that are set on top of those of [`development::variables`].
     pub variables: Vec<(String, String)>,
+    /// What the queues do that AWS permits and seldom does.
+    pub queue_faults: QueueFaults,
+}
+
+impl Options {
+    /// The development variables, with those of the options in their place.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let is_overridden = |name: &str| self.variables.iter().any(|(other, _)| other == name);
+        let defaults =
+            development::variables().into_iter().filter(|(name, _)| !is_overridden(name));
+        defaults.chain(self.variables.iter().cloned()).collect()
+    }
+
+    fn config(&self) -> Result<Config, DevError> {
+        let config = Config::from_variables(self.environment(), Needs::ALL);
+        Ok(config.map_err(ApiError::Config)?)
+    }
 }
 
 /// Why a development server does not start.
@@ -33,20 +59,45 @@ pub enum DevError {
     #[error(transparent)]
     Api(#[from] ApiError),
     /// The embedded AWS does not start.
-    #[error(transparent)]
+    #[error("the AWS endpoint: {0}")]
     Aws(#[from] embedded::StartError),
     /// The tables cannot be created.
     #[error("the tables of template.yaml cannot be created: {0}")]
     Tables(#[from] TemplateError),
-    /// The secrets cannot be created.
-    #[error("the development secrets cannot be created: {0}")]
-    Secrets(String),
+    /// The endpoint does not do what is asked of it.
+    #[error("the AWS endpoint: {0}")]
+    Endpoint(#[from] EndpointError),
+    /// A queue cannot be created.
+    #[error("the queue {queue} cannot be created: {reason}")]
+    Queue {
+        /// Its name.
+        queue: String,
+        /// What SQS says.
+        reason: String,
+    },
 }
 
-/// Everything on this machine: API, DynamoDB and Secrets Manager.
+/// The API and the workers on this machine, with the embedded AWS unless another one is used.
 pub struct DevServer {
+    // First, so that no worker finds the others gone.
+    runner: Runner,
     api: Api,
-    aws: EmbeddedAws,
+    aws: Aws,
+    secrets: Vec<NamedSecret>,
+}
+
+enum Aws {
+    Embedded(EmbeddedAws),
+    Running(AwsEndpoint),
+}
+
+impl Aws {
+    fn endpoint_url(&self) -> String {
+        match self {
+            Self::Embedded(aws) => aws.endpoint_url(),
+            Self::Running(endpoint) => endpoint.url().to_owned(),
+        }
+    }
 }
 
 impl DevServer {
@@ -55,10 +106,38 @@ impl DevServer {
     /// # Errors
     /// [`DevError`].
     pub async fn start(options: Options) -> Result<Self, DevError> {
-        let aws = start_aws(&options).await?;
-        let variables = variables(&options);
-        let api = Api::start(options.port, &aws.endpoint_url(), variables).await?;
-        Ok(Self { api, aws })
+        Self::start_with(options, workers::all()).await
+    }
+
+    /// The same with other workers than those of the deployment.
+    ///
+    /// # Errors
+    /// [`DevError`].
+    pub async fn start_with(options: Options, workers: Workers) -> Result<Self, DevError> {
+        let aws = match options.aws_endpoint.clone() {
+            Some(endpoint) => {
+                prepare(&endpoint, &options).await?;
+                Aws::Running(endpoint)
+            }
+            None => Aws::Embedded(start_aws(&options).await?),
+        };
+        let url = aws.endpoint_url();
+        let secrets = secrets::find(&url, &options.config()?).await?;
+        let client = workers::client(&url).await;
+        let queues = workers.create_queues(&client).await?;
+        let mut variables = options.environment();
+        variables.extend(queues.iter().map(|queue| queue.variable()));
+        let api = Api::start(options.port, &url, variables).await?;
+        let runner = Runner::start(workers, queues, &client, api.platform());
+        Ok(Self { runner, api, aws, secrets })
+    }
+
+    /// Fires the schedule of this job for this moment, in Unix milliseconds, whatever its schedule says.
+    ///
+    /// # Errors
+    /// That there is no such job, or what Lambda would be told.
+    pub async fn fire(&self, job: &str, unix_millis: u64) -> Result<(), String> {
+        self.runner.fire(job, unix_millis).await
     }
 
     /// Where the API is.
@@ -66,15 +145,23 @@ impl DevServer {
         self.api.base_url()
     }
 
-    /// Where DynamoDB and Secrets Manager are: the value for `AWS_ENDPOINT_URL`.
+    /// Where DynamoDB, Secrets Manager and SQS are: the value for `AWS_ENDPOINT_URL`.
     pub fn aws_endpoint_url(&self) -> String {
         self.aws.endpoint_url()
     }
 
-    /// Lets what is under way finish, and stops.
+    /// The secrets that the environment names, as they were at the start.
+    pub fn secrets(&self) -> &[NamedSecret] {
+        &self.secrets
+    }
+
+    /// Lets what is under way finish, and stops. An endpoint that ran before goes on running.
     pub async fn shutdown(self) {
+        drop(self.runner);
         self.api.shutdown().await;
-        self.aws.shutdown().await;
+        if let Aws::Embedded(aws) = self.aws {
+            aws.shutdown().await;
+        }
     }
 }
 
@@ -83,24 +170,31 @@ impl DevServer {
 /// # Errors
 /// [`DevError`].
 pub async fn start_aws(options: &Options) -> Result<EmbeddedAws, DevError> {
-    let config =
-        Config::from_variables(variables(options), Needs::ALL).map_err(ApiError::Config)?;
+    let config = options.config()?;
     let aws = EmbeddedAws::start(embedded::Options {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, options.aws_port)),
         data_dir: options.data_dir.clone(),
+        queue_faults: options.queue_faults,
+        ..embedded::Options::default()
     })
     .await?;
     aws.create_tables(TEMPLATE, &config.tables.by_logical_id())?;
-    let shared = aws::configuration_of_emulator(&aws.endpoint_url()).await;
-    development::create_secrets(&aws_sdk_secretsmanager::Client::new(&shared))
-        .await
-        .map_err(DevError::Secrets)?;
+    secrets::create_missing(&aws.endpoint_url(), &config, options.bot_token.as_ref()).await?;
     Ok(aws)
 }
 
-/// The development variables, with those of the options in their place.
-fn variables(options: &Options) -> Vec<(String, String)> {
-    let is_overridden = |name: &str| options.variables.iter().any(|(other, _)| other == name);
-    let defaults = development::variables().into_iter().filter(|(name, _)| !is_overridden(name));
-    defaults.chain(options.variables.iter().cloned()).collect()
+/// Makes the tables and the development secrets on an endpoint that runs already, as far as they are
+/// missing there; what the secrets are then.
+///
+/// # Errors
+/// [`DevError`].
+pub async fn prepare(
+    endpoint: &AwsEndpoint,
+    options: &Options,
+) -> Result<Vec<NamedSecret>, DevError> {
+    let config = options.config()?;
+    let tables = table_definitions(TEMPLATE, &config.tables.by_logical_id())?;
+    endpoint.create_tables(&tables).await?;
+    secrets::create_missing(endpoint.url(), &config, options.bot_token.as_ref()).await?;
+    Ok(secrets::find(endpoint.url(), &config).await?)
 }

@@ -1,7 +1,8 @@
 //! What a deployment would set, for a laptop: none of it is secret, and all of it is a dummy.
 
-use aws_sdk_secretsmanager::Client;
 use minigate_init_data::{ConfigError, Error, Signer};
+
+use crate::BotToken;
 
 /// The token of a bot that does not exist.
 pub const BOT_TOKEN: &str = "1000000000:DEVELOPMENT-TOKEN-OF-NO-REAL-BOT";
@@ -45,34 +46,28 @@ pub fn signing_secret() -> String {
     format!(r#"{{"key_id":"development","seed":"{seed}"}}"#)
 }
 
-/// Creates the development secrets; those that exist stay as they are.
-///
-/// # Errors
-/// What Secrets Manager says, in words.
-pub async fn create_secrets(client: &Client) -> Result<(), String> {
-    for (name, text) in
-        [(BOT_SECRET, bot_secret(BOT_ID, BOT_TOKEN)), (SIGNING_SECRET, signing_secret())]
-    {
-        let created = client.create_secret().name(name).secret_string(text).send().await;
-        if let Err(error) = created
-            && !error.as_service_error().is_some_and(|error| error.is_resource_exists_exception())
-        {
-            return Err(format!("{name}: {error:?}"));
-        }
-    }
-    Ok(())
-}
-
 /// Init data of a user, signed by the development bot at `now`, in Unix seconds.
 ///
 /// # Errors
 /// [`Error`] if the fields cannot be signed; they can.
 pub fn init_data(user_id: u64, now: u64) -> Result<String, InitDataError> {
+    init_data_of(BOT_TOKEN, user_id, now)
+}
+
+/// The same, signed by a real bot.
+///
+/// # Errors
+/// [`Error`] if the fields cannot be signed; they can.
+pub fn real_init_data(bot: &BotToken, user_id: u64, now: u64) -> Result<String, InitDataError> {
+    init_data_of(bot.reveal(), user_id, now)
+}
+
+fn init_data_of(token: &str, user_id: u64, now: u64) -> Result<String, InitDataError> {
     let user = format!(
         r#"{{"id":{user_id},"first_name":"Ada","last_name":"Lovelace","username":"ada","language_code":"en"}}"#
     );
     let fields = [("user", user.as_str()), ("chat_instance", "1"), ("chat_type", "private")];
-    Ok(Signer::from_bot_token(BOT_TOKEN)?.sign(&fields, now)?)
+    Ok(Signer::from_bot_token(token)?.sign(&fields, now)?)
 }
 
 /// Why there is no development init data.

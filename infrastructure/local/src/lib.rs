@@ -1,15 +1,25 @@
-//! The whole of minigate in one process: every function's routes on one port, on a DynamoDB and a
-//! Secrets Manager that are embedded in the process. `cargo dev` runs it, and the tests do.
+//! The whole of minigate in one process: every function's routes on one port, on a DynamoDB, a
+//! Secrets Manager and an SQS that are embedded in the process. `cargo dev` runs it, and the tests do.
 //!
-//! - [`routes`] merges the functions.
+//! - [`routes`] merges the functions, and [`reference`] makes the API reference of them.
+//! - [`workers`] lists the functions of queues and schedules, and invokes them as SQS and EventBridge do.
 //! - [`development`] holds the values that a deployment would set: names, secrets, the dummy bot.
-//! - [`Api`] serves the routes on any AWS endpoint; [`DevServer`] brings its own.
+//! - [`Api`] serves the routes on any AWS endpoint; [`DevServer`] brings its own, or prepares an
+//!   [`AwsEndpoint`] that runs already.
 
 mod api;
+mod aws_endpoint;
+mod bot_token;
 mod dev_server;
 pub mod development;
 pub mod functions;
+pub mod reference;
 pub mod routes;
+mod secrets;
+pub mod workers;
 
 pub use api::{Api, ApiError};
-pub use dev_server::{DevError, DevServer, Options, start_aws};
+pub use aws_endpoint::{AwsEndpoint, EndpointError, Hosts};
+pub use bot_token::{BotToken, NOT_A_TOKEN};
+pub use dev_server::{DevError, DevServer, Options, prepare, start_aws};
+pub use secrets::{NamedSecret, SecretState};

@@ -120,10 +120,33 @@ impl Cache {
         self.invalidate(&Tag::of_namespace(name), name).await
     }
 
+    /// Invalidates every entry with this tag before they become wrong: nothing whose load begins
+    /// within `hold` is kept, so each lookup in that time loads by itself. Call it before a write, and
+    /// end the write within `hold`: no other call is then needed, and nobody stays with the former
+    /// value even if the process dies in the middle. Clocks may differ by
+    /// [`max_clock_skew`](CacheBuilder::max_clock_skew).
+    ///
+    /// Other instances see it as for [`invalidate_tag`](Self::invalidate_tag). It cannot be taken back,
+    /// and holds also if the write is not made.
+    ///
+    /// # Errors
+    /// [`InvalidateError`] if the second level did not take it in three tries. This process then keeps
+    /// what it has: the write should not be made.
+    pub async fn hold_tag(&self, tag: &Tag, hold: Duration) -> Result<(), InvalidateError> {
+        let stamp = self.0.clock.unix_millis().saturating_add(millis(hold));
+        self.write_stamp(tag, tag.name(), stamp).await?;
+        self.0.tags.raise(tag, stamp);
+        Ok(())
+    }
+
     async fn invalidate(&self, tag: &Tag, name: &str) -> Result<(), InvalidateError> {
+        let stamp = self.0.clock.unix_millis();
+        self.0.tags.raise(tag, stamp);
+        self.write_stamp(tag, name, stamp).await
+    }
+
+    async fn write_stamp(&self, tag: &Tag, name: &str, stamp: i64) -> Result<(), InvalidateError> {
         let shared = &*self.0;
-        let stamp = shared.clock.unix_millis();
-        shared.tags.raise(tag, stamp);
         shared.invalidations.increment();
         let expires = stamp / 1000 + STAMP_SECONDS;
         let mut pause = INVALIDATION_PAUSE;

@@ -10,6 +10,7 @@ mod identity;
 mod policies;
 mod profile;
 mod session;
+mod settings;
 mod tier;
 mod time;
 
@@ -22,5 +23,6 @@ pub use session::{
     IdempotencyKey, InvalidIdempotencyKey, Opening, Origin, RefreshRefusal, Rotation, Session,
     Sessions, explain_failed_rotation,
 };
+pub use settings::{SETTINGS_FORMAT, SettingsOverride, SettingsOverrides};
 pub use tier::{InvalidTier, Tier};
 pub use time::{Clock, Timestamp};

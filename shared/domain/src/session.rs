@@ -213,7 +213,7 @@ pub enum Opening {
 impl Sessions {
     /// Decides what opening `session` does when a user may have `limit` sessions.
     pub fn opening(&self, session: &Session, limit: usize, now: Timestamp) -> Opening {
-        if let Some(id) = self.opened_by_the_same_request(session) {
+        if let Some(id) = self.opened_by_the_same_request(session, now) {
             return Opening::Repeated { id };
         }
         let (mut alive, expired): (Vec<_>, Vec<_>) =
@@ -224,10 +224,12 @@ impl Sessions {
         Opening::Added { ended: ended.map(|(id, _)| *id).collect() }
     }
 
-    fn opened_by_the_same_request(&self, session: &Session) -> Option<SessionId> {
+    /// Of those that are alive: a repetition must not revive a session that has expired.
+    fn opened_by_the_same_request(&self, session: &Session, now: Timestamp) -> Option<SessionId> {
         let key = session.made_by.as_ref()?;
         let first = |(_, other): &(&SessionId, &Session)| {
             other.generation == 0
+                && other.is_alive(now)
                 && other.bot_id == session.bot_id
                 && other.made_by.as_ref() == Some(key)
         };
@@ -285,6 +287,11 @@ mod tests {
         assert_eq!(
             sessions.opening(&session(21, key("k")), 1, at(21)),
             Opening::Repeated { id: id(9) }
+        );
+        assert_eq!(
+            sessions.opening(&session(120, key("k")), 5, at(120)),
+            Opening::Added { ended: vec![id(1), id(9)] },
+            "an expired session answers nothing"
         );
         sessions.by_id.get_mut(&id(9)).unwrap().generation = 1;
         assert!(matches!(

@@ -6,6 +6,10 @@
 //! checksums), and its router is private. The inner hop costs a `GetItem` 0.02 to 0.1 ms, with a
 //! current-thread and a multi-thread runtime; without optimisation it is 0.25 ms of 1.75 ms.
 //!
+//! That inner server answers web pages of any origin, which the endpoint in front of it refuses. So
+//! that a page which tries all ports does not find it, it listens on a random address of
+//! 127.0.0.0/8. Where the system has no loopback address but 127.0.0.1 (macOS), it listens there.
+//!
 //! The tests of this crate hold what the workspace relies on. Where it differs from AWS:
 //!
 //! - **Expired items stay.** Real DynamoDB removes them within a few days, so code that forgets
@@ -23,6 +27,7 @@ use std::{
     fmt,
     fs::{self, File, TryLockError},
     io,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -32,6 +37,7 @@ use http::{Request, StatusCode, uri::Authority};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
+use uuid::Uuid;
 
 use crate::{
     loopback::{ANY_PORT, Upstream},
@@ -103,7 +109,7 @@ impl DynamoDb {
                 (open(directory.join("dynamodb.sqlite"))?, Some(lock))
             }
         };
-        let listener = TcpListener::bind(ANY_PORT).await.map_err(DatabaseError::Listen)?;
+        let listener = listen_out_of_sight().await.map_err(DatabaseError::Listen)?;
         let address = listener.local_addr().map_err(DatabaseError::Listen)?;
         let authority = Authority::try_from(address.to_string())
             .map_err(|error| DatabaseError::Listen(io::Error::other(error)))?;
@@ -151,6 +157,17 @@ impl DynamoDbClient {
                 &format!("the embedded DynamoDB does not answer: {error}"),
             )
         })
+    }
+}
+
+/// Listens where nobody finds it by trying ports.
+async fn listen_out_of_sight() -> io::Result<TcpListener> {
+    let [first, second, third, ..] = Uuid::new_v4().into_bytes();
+    // Neither the network's address nor its broadcast address.
+    let random = Ipv4Addr::new(127, first, second, third.clamp(1, 254));
+    match TcpListener::bind((random, 0)).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => TcpListener::bind(ANY_PORT).await,
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     convert::Infallible,
     error::Error,
     fmt, io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
@@ -51,17 +51,37 @@ pub enum BindError {
     )]
     NotLoopback(SocketAddr),
     /// The operating system does not give out the address.
-    #[error(
-        "cannot listen on {address}; stop the process that has port {port}, or choose port 0 \
-         for a free one",
-        port = .address.port()
-    )]
+    #[error("cannot listen on {address}: {}", why_unavailable(.source, .address.port()))]
     Unavailable {
         /// The address asked for.
         address: SocketAddr,
         /// What the operating system says.
         source: io::Error,
     },
+}
+
+/// What keeps a port from being listened on, and what to do about it.
+fn why_unavailable(source: &io::Error, port: u16) -> String {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("another process has port {port}; stop it, or choose another port")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("port {port} is for privileged processes; choose one from 1024 on")
+        }
+        _ => format!("{source}; choose another port"),
+    }
+}
+
+/// Whether a host, as it stands in a URL, is this machine without asking any name server:
+/// 127.0.0.0/8, `[::1]` and `localhost`.
+pub fn is_loopback_host(host: &str) -> bool {
+    let ipv6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        || ipv6
+            .and_then(|host| host.parse().ok())
+            .is_some_and(|address: Ipv6Addr| address.is_loopback())
 }
 
 /// A running server. Dropping it closes every connection at once; [`shutdown`](Self::shutdown)
@@ -206,5 +226,23 @@ impl Upstream {
             *request.uri_mut() = uri;
         }
         Ok(self.client.request(request).await?.map(Either::Right))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_port_is_said() {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 80));
+        for (kind, expected) in [
+            (io::ErrorKind::AddrInUse, "another process has port 80"),
+            (io::ErrorKind::PermissionDenied, "port 80 is for privileged processes"),
+            (io::ErrorKind::AddrNotAvailable, "choose another port"),
+        ] {
+            let error = BindError::Unavailable { address, source: kind.into() }.to_string();
+            assert!(error.contains(expected) && error.contains("127.0.0.1:80"), "{error}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The AWS JSON protocol as far as a server between client and service needs it: which call a
 //! request makes, and what an error answer looks like.
 //!
-//! Both services speak it: every request is a `POST /` whose `X-Amz-Target` header names service
+//! All services speak it: every request is a `POST /` whose `X-Amz-Target` header names service
 //! and operation, every error is a JSON object whose `__type` names the code.
 
 use std::fmt;
@@ -23,33 +23,40 @@ pub enum Service {
     DynamoDbStreams,
     /// Secrets and their versions.
     SecretsManager,
+    /// Queues and their messages.
+    Sqs,
 }
 
 impl Service {
     /// The part of `X-Amz-Target` before the dot.
-    const TARGET_PREFIXES: [(&'static str, Self); 3] = [
+    const TARGET_PREFIXES: [(&'static str, Self); 4] = [
         ("DynamoDB_20120810", Self::DynamoDb),
         ("DynamoDBStreams_20120810", Self::DynamoDbStreams),
         ("secretsmanager", Self::SecretsManager),
+        ("AmazonSQS", Self::Sqs),
     ];
 
     /// An error answer in the shape of this service, which its SDK reads as the exception `code`.
     pub fn error(self, status: StatusCode, code: &str, message: &str) -> Answer {
-        // DynamoDB qualifies the code and writes `message`, Secrets Manager does neither.
+        // DynamoDB and SQS qualify the code and write `message`, Secrets Manager does neither.
         let body = match self {
             Self::DynamoDb | Self::DynamoDbStreams => serde_json::json!({
                 "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"),
                 "message": message,
             }),
             Self::SecretsManager => serde_json::json!({ "__type": code, "Message": message }),
+            Self::Sqs => serde_json::json!({
+                "__type": format!("com.amazonaws.sqs#{code}"),
+                "message": message,
+            }),
         };
         self.answer(status, &body)
     }
 
     /// An answer of this service with a JSON body.
-    pub(crate) fn answer(self, status: StatusCode, body: &serde_json::Value) -> Answer {
+    pub fn answer(self, status: StatusCode, body: &serde_json::Value) -> Answer {
         let content_type = match self {
-            Self::DynamoDb | Self::DynamoDbStreams => "application/x-amz-json-1.0",
+            Self::DynamoDb | Self::DynamoDbStreams | Self::Sqs => "application/x-amz-json-1.0",
             Self::SecretsManager => "application/x-amz-json-1.1",
         };
         let mut answer = Answer::new(Either::Left(Full::from(body.to_string())));

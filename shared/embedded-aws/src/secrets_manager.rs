@@ -1,5 +1,5 @@
 //! Secrets Manager, as far as applications and deployments use it: secrets, their versions and
-//! the staging labels of these. In memory only.
+//! the staging labels of these. In memory, and in a file if there is a data directory.
 //!
 //! Not here: rotation by a function, replication, resource policies, encryption keys, and the
 //! filters and sort orders of `ListSecrets`, which sorts by name. An operation that is not here is
@@ -12,9 +12,12 @@
 //! SSO clients and aws-lc among them, in a workspace that is otherwise on ring) and takes as long
 //! to build (84 s) as this crate with SQLite (80 s).
 
+mod file;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
+    path::Path,
     sync::{Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -22,10 +25,12 @@ use std::{
 use http::StatusCode;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use self::file::SecretsFile;
+pub use self::file::SecretsFileError;
 use crate::protocol::{Answer, Service};
 
 /// The label of the version that readers get by default.
@@ -46,12 +51,19 @@ const PAGE_LIMIT: usize = 100;
 type Secrets = BTreeMap<String, Secret>;
 
 /// The running service. Like all that holds values here, it cannot be formatted for a log.
-#[derive(Default)]
 pub(crate) struct SecretsManager {
     secrets: Mutex<Secrets>,
+    file: Option<SecretsFile>,
 }
 
 impl SecretsManager {
+    /// The service with the secrets in `data_dir`, or with none, which it then keeps in memory.
+    pub(crate) fn open(data_dir: Option<&Path>) -> Result<Self, SecretsFileError> {
+        let file = data_dir.map(SecretsFile::in_directory);
+        let secrets = file.as_ref().map(SecretsFile::read).transpose()?.unwrap_or_default();
+        Ok(Self { secrets: Mutex::new(secrets), file })
+    }
+
     /// Answers one call.
     pub(crate) async fn answer(&self, operation: &str, body: Incoming) -> Answer {
         const SERVICE: Service = Service::SecretsManager;
@@ -72,21 +84,31 @@ impl SecretsManager {
         // A panic while the lock is held is a bug of this module; the data is still the caller's.
         let mut guard = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         let secrets = &mut *guard;
-        match operation {
-            "CreateSecret" => create_secret(secrets, parse(body)?, now),
-            "GetSecretValue" => get_secret_value(secrets, parse(body)?, now),
-            "PutSecretValue" => put_secret_value(secrets, parse(body)?, now),
-            "UpdateSecret" => update_secret(secrets, parse(body)?, now),
-            "UpdateSecretVersionStage" => update_version_stage(secrets, parse(body)?, now),
-            "DescribeSecret" => describe_secret(secrets, parse(body)?),
-            "ListSecrets" => list_secrets(secrets, parse(body)?),
-            "DeleteSecret" => delete_secret(secrets, parse(body)?, now),
-            "RestoreSecret" => restore_secret(secrets, parse(body)?),
-            _ => Err(Failure::new(
-                "UnknownOperationException",
-                format!("{operation} is not embedded; see secrets_manager.rs for what is"),
-            )),
+        let answer = apply(secrets, operation, body, now)?;
+        let is_read = matches!(operation, "GetSecretValue" | "DescribeSecret" | "ListSecrets");
+        if let Some(file) = self.file.as_ref().filter(|_| !is_read) {
+            file.write(secrets)
+                .map_err(|error| Failure::new("InternalServiceError", error.to_string()))?;
         }
+        Ok(answer)
+    }
+}
+
+fn apply(secrets: &mut Secrets, operation: &str, body: &[u8], now: f64) -> Result<Value, Failure> {
+    match operation {
+        "CreateSecret" => create_secret(secrets, parse(body)?, now),
+        "GetSecretValue" => get_secret_value(secrets, parse(body)?, now),
+        "PutSecretValue" => put_secret_value(secrets, parse(body)?, now),
+        "UpdateSecret" => update_secret(secrets, parse(body)?, now),
+        "UpdateSecretVersionStage" => update_version_stage(secrets, parse(body)?, now),
+        "DescribeSecret" => describe_secret(secrets, parse(body)?),
+        "ListSecrets" => list_secrets(secrets, parse(body)?),
+        "DeleteSecret" => delete_secret(secrets, parse(body)?, now),
+        "RestoreSecret" => restore_secret(secrets, parse(body)?),
+        _ => Err(Failure::new(
+            "UnknownOperationException",
+            format!("{operation} is not embedded; see secrets_manager.rs for what is"),
+        )),
     }
 }
 
@@ -136,6 +158,7 @@ impl Failure {
     }
 }
 
+#[derive(Serialize, Deserialize)]
 struct Secret {
     name: String,
     arn: String,
@@ -150,6 +173,7 @@ struct Secret {
     versions: Vec<Version>,
 }
 
+#[derive(Serialize, Deserialize)]
 struct Version {
     id: String,
     value: SecretValue,
@@ -158,7 +182,7 @@ struct Version {
 }
 
 /// The payload, as it is on the wire: the binary one is base64 and stays so.
-#[derive(Deserialize, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "PascalCase")]
 struct SecretValue {
     secret_string: Option<String>,

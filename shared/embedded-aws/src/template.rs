@@ -58,13 +58,27 @@ pub enum TemplateError {
     },
 }
 
-/// Creates the tables of `template` that do not exist yet, under `names`: pairs of a logical id and
-/// a name, which must be exactly those of the template.
-pub(crate) fn create_tables(
-    database: &Database,
+/// A table as a template defines it, in the words of DynamoDB's API.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableDefinition {
+    /// The name that the table gets here.
+    pub name: String,
+    /// The request `CreateTable` as JSON, the name included.
+    pub create: Value,
+    /// The `TimeToLiveSpecification` of the request `UpdateTimeToLive`.
+    pub time_to_live: Option<Value>,
+    logical_id: String,
+}
+
+/// The tables of `template`, under `names`: pairs of a logical id and a name, which must be exactly
+/// those of the template.
+///
+/// # Errors
+/// [`TemplateError`], which names the table.
+pub fn table_definitions(
     template: &str,
     names: &[(&str, &str)],
-) -> Result<(), TemplateError> {
+) -> Result<Vec<TableDefinition>, TemplateError> {
     let template = yaml::parse(template).map_err(TemplateError::Yaml)?;
     let resources = template["Resources"].as_object().into_iter().flatten();
     let tables: Vec<(&str, &Value)> = resources
@@ -79,65 +93,78 @@ pub(crate) fn create_tables(
         let owned = |ids: Vec<&str>| ids.into_iter().map(str::to_owned).collect();
         return Err(TemplateError::OtherTables { defined: owned(defined), wanted: owned(wanted) });
     }
-    for (table, properties) in tables {
+    let definition = |(table, properties)| {
         let name = names.iter().find(|(id, _)| *id == table).map_or(table, |(_, name)| *name);
-        create_table(database, Definition { table, properties }, name)?;
+        let definition = Definition { table, properties };
+        Ok(TableDefinition {
+            name: name.to_owned(),
+            create: definition.request(name)?,
+            time_to_live: definition.part("TimeToLiveSpecification")?,
+            logical_id: table.to_owned(),
+        })
+    };
+    tables.into_iter().map(definition).collect()
+}
+
+/// Creates those of the tables that do not exist yet.
+pub(crate) fn create_tables(
+    database: &Database,
+    tables: &[TableDefinition],
+) -> Result<(), TemplateError> {
+    tables.iter().try_for_each(|table| create_table(database, table))
+}
+
+fn create_table(database: &Database, table: &TableDefinition) -> Result<(), TemplateError> {
+    let malformed = |source| TemplateError::Malformed { table: table.logical_id.clone(), source };
+    let refused = |source| TemplateError::Refused { table: table.logical_id.clone(), source };
+    let request: CreateTableRequest =
+        serde_json::from_value(table.create.clone()).map_err(malformed)?;
+    match database.create_table(request) {
+        Ok(_) => {}
+        Err(DynoxideError::ResourceInUseException(_)) => return Ok(()),
+        Err(source) => return Err(refused(source)),
+    }
+    if let Some(specification) = table.time_to_live.clone() {
+        let request = UpdateTimeToLiveRequest {
+            table_name: table.name.clone(),
+            time_to_live_specification: serde_json::from_value(specification).map_err(malformed)?,
+        };
+        database.update_time_to_live(request).map_err(refused)?;
     }
     Ok(())
 }
 
+/// A table of the template.
 #[derive(Clone, Copy)]
 struct Definition<'a> {
     table: &'a str,
     properties: &'a Value,
 }
 
-fn create_table(
-    database: &Database,
-    definition: Definition<'_>,
-    name: &str,
-) -> Result<(), TemplateError> {
-    match database.create_table(request(definition, name)?) {
-        Ok(_) => {}
-        Err(DynoxideError::ResourceInUseException(_)) => return Ok(()),
-        Err(source) => return Err(definition.refused(source)),
-    }
-    if let Some(specification) = definition.part("TimeToLiveSpecification")? {
-        let specification = serde_json::from_value(specification);
-        let request = UpdateTimeToLiveRequest {
-            table_name: name.to_owned(),
-            time_to_live_specification: specification
-                .map_err(|source| definition.malformed(source))?,
-        };
-        database.update_time_to_live(request).map_err(|source| definition.refused(source))?;
-    }
-    Ok(())
-}
-
-/// What the API is asked for, which is almost what CloudFormation is told.
-fn request(definition: Definition<'_>, name: &str) -> Result<CreateTableRequest, TemplateError> {
-    let mut request = Map::new();
-    request.insert("TableName".to_owned(), name.into());
-    request.extend(definition.parts(&["AttributeDefinitions", "KeySchema", "BillingMode"])?);
-    for property in ["GlobalSecondaryIndexes", "LocalSecondaryIndexes"] {
-        let indexes = definition.properties[property].as_array().into_iter().flatten();
-        let index = |properties| {
-            Definition { properties, ..definition }.parts(&["IndexName", "KeySchema", "Projection"])
-        };
-        let indexes = indexes.map(index).collect::<Result<Vec<_>, _>>()?;
-        if !indexes.is_empty() {
-            request.insert(property.to_owned(), indexes.into());
-        }
-    }
-    // CloudFormation leaves out what the API wants to be told.
-    if let Some(mut stream) = definition.part("StreamSpecification")? {
-        stream["StreamEnabled"] = true.into();
-        request.insert("StreamSpecification".to_owned(), stream);
-    }
-    serde_json::from_value(request.into()).map_err(|source| definition.malformed(source))
-}
-
 impl Definition<'_> {
+    /// What the API is asked for, which is almost what CloudFormation is told.
+    fn request(self, name: &str) -> Result<Value, TemplateError> {
+        let mut request = Map::new();
+        request.insert("TableName".to_owned(), name.into());
+        request.extend(self.parts(&["AttributeDefinitions", "KeySchema", "BillingMode"])?);
+        for property in ["GlobalSecondaryIndexes", "LocalSecondaryIndexes"] {
+            let indexes = self.properties[property].as_array().into_iter().flatten();
+            let index = |properties| {
+                Definition { properties, ..self }.parts(&["IndexName", "KeySchema", "Projection"])
+            };
+            let indexes = indexes.map(index).collect::<Result<Vec<_>, _>>()?;
+            if !indexes.is_empty() {
+                request.insert(property.to_owned(), indexes.into());
+            }
+        }
+        // CloudFormation leaves out what the API wants to be told.
+        if let Some(mut stream) = self.part("StreamSpecification")? {
+            stream["StreamEnabled"] = true.into();
+            request.insert("StreamSpecification".to_owned(), stream);
+        }
+        Ok(request.into())
+    }
+
     /// These properties, as far as they are there.
     fn parts(&self, properties: &[&str]) -> Result<Map<String, Value>, TemplateError> {
         let mut parts = Map::new();
@@ -159,14 +186,6 @@ impl Definition<'_> {
                 function: function.to_owned(),
             }),
         }
-    }
-
-    fn malformed(&self, source: serde_json::Error) -> TemplateError {
-        TemplateError::Malformed { table: self.table.to_owned(), source }
-    }
-
-    fn refused(&self, source: DynoxideError) -> TemplateError {
-        TemplateError::Refused { table: self.table.to_owned(), source }
     }
 }
 

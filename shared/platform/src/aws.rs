@@ -65,7 +65,13 @@ pub async fn configuration_of_emulator(endpoint_url: &str) -> SdkConfig {
     loader(Builder::new().build_http())
         .endpoint_url(endpoint_url)
         .region(Region::new(EMULATOR_REGION))
-        .credentials_provider(Credentials::new("development", "development", None, None, "fixed"))
+        .credentials_provider(Credentials::new(
+            EMULATOR_CREDENTIAL,
+            EMULATOR_CREDENTIAL,
+            None,
+            None,
+            "fixed",
+        ))
         .load()
         .await
 }
@@ -107,8 +113,10 @@ fn loader(http_client: SharedHttpClient) -> ConfigLoader {
         .timeout_config(timeouts)
 }
 
-/// The region that emulators are told; they do not care.
+/// The region that emulators are told. Some keep the regions apart.
 pub const EMULATOR_REGION: &str = "eu-central-1";
+/// Access key and secret key of emulators: the one that all of them know.
+pub const EMULATOR_CREDENTIAL: &str = "test";
 
 #[cfg(test)]
 mod tests {

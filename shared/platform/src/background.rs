@@ -6,7 +6,13 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use thiserror::Error;
+use tokio::sync::{oneshot, watch};
+
+/// Work that somebody waited for has panicked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("work of a request has panicked")]
+pub struct WorkPanicked;
 
 /// The registered work of one process. Clones share it.
 #[derive(Clone, Debug)]
@@ -29,6 +35,23 @@ impl Background {
             let _running = running;
             work.await;
         });
+    }
+
+    /// Runs `work` to its end, also if whoever waits for it is stopped before, as a handler is by the
+    /// deadline: for what must not be left half done.
+    ///
+    /// # Errors
+    /// [`WorkPanicked`].
+    pub async fn complete<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, WorkPanicked> {
+        let (sender, outcome) = oneshot::channel();
+        self.start(async move {
+            // Nobody may be there any more.
+            let _ = sender.send(work.await);
+        });
+        outcome.await.map_err(|_| WorkPanicked)
     }
 
     /// Waits until all work is done, for `limit` at most; whether it is. What is not done by then
@@ -88,6 +111,22 @@ mod tests {
         assert_eq!(started.elapsed(), LONG / 2);
         assert!(background.settle(LONG).await);
         assert_eq!(started.elapsed(), LONG);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_outlives_who_waits_for_it() {
+        let background = Background::default();
+        assert_eq!(background.complete(async { 7 }).await, Ok(7));
+        let (done, mut is_done) = oneshot::channel();
+        let work = background.complete(async move {
+            tokio::time::sleep(LONG).await;
+            let _ = done.send(());
+        });
+        assert!(tokio::time::timeout(LONG / 4, work).await.is_err());
+        assert!(background.settle(LONG).await);
+        assert!(is_done.try_recv().is_ok());
+        let panicking = background.complete(async { panic!("as a test of panics must") });
+        assert_eq!(panicking.await, Err::<(), _>(WorkPanicked));
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,23 +3,27 @@
 //! This is the only module of the project that reads environment variables. Every fault is
 //! collected, so that one failed start names all that must be mended.
 //!
+//! Those marked with * are what administrators change while the deployment runs
+//! ([`crate::settings`]). `template.yaml` sets of them the first administrator only.
+//!
 //! | variable | meaning | default |
 //! |---|---|---|
 //! | `MINIGATE_TABLE_MAIN`, `MINIGATE_TABLE_VOLATILE`, `MINIGATE_TABLE_AUDIT` | names of the DynamoDB tables | required |
 //! | `MINIGATE_BOT_SECRETS` | names or ARNs of the bots' secrets, separated by commas; 1 to 20 | required where [`Needs`] says so |
 //! | `MINIGATE_SIGNING_SECRET` | name or ARN of the secret with the key that signs tokens | required where [`Needs`] says so |
 //! | `MINIGATE_ISSUER` | `iss` of the tokens | `minigate` |
-//! | `MINIGATE_ALLOWED_ORIGINS` | origins of the Mini App, separated by commas | none |
-//! | `MINIGATE_ADMINS` | Telegram user ids of the administrators, separated by commas | none |
-//! | `MINIGATE_SESSIONS_PER_USER` | sessions a user may have at once, 1 to 50 | 5 |
-//! | `MINIGATE_ACCESS_TOKEN_SECONDS` | life of an access token, 30 to 3,600 | 300 |
-//! | `MINIGATE_REFRESH_TOKEN_SECONDS` | life of a refresh token, 300 to 31,536,000 | 2,592,000 (30 days) |
-//! | `MINIGATE_INIT_DATA_SECONDS` | age up to which init data is taken, 60 to 604,800 | 86,400 (a day) |
+//! | `MINIGATE_ALLOWED_ORIGINS` * | origins of the Mini App, separated by commas | none |
+//! | `MINIGATE_ADMINS` * | Telegram user ids of the administrators who cannot be removed, separated by commas | none |
+//! | `MINIGATE_SESSIONS_PER_USER` * | sessions a user may have at once, 1 to 50 | 5 |
+//! | `MINIGATE_ACCESS_TOKEN_SECONDS` * | life of an access token, 30 to 3,600 | 300 |
+//! | `MINIGATE_REFRESH_TOKEN_SECONDS` * | life of a refresh token, 300 to 31,536,000 | 2,592,000 (30 days) |
+//! | `MINIGATE_INIT_DATA_SECONDS` * | age up to which init data is taken, 60 to 604,800 | 86,400 (a day) |
 //! | `MINIGATE_INIT_DATA_ONE_TIME_USE` | `true`: init data is exchanged once, and taken nowhere else | `false` |
 //! | `MINIGATE_ADDRESS_LIMIT_PER_MINUTE` | requests of one address an instance lets through, 1 to 1,000,000 | 600 |
 //! | `MINIGATE_LIMITS` | limits other than those of `limits/rules.rs`, such as `login=10,api=200/30`: units, and the period in seconds if it changes too | none |
 //! | `MINIGATE_LIMITER_MILLISECONDS` | the most time that a call of the limiter may take, 50 to 10,000 | 250 |
 //! | `MINIGATE_CACHE_MILLISECONDS` | the most time that a call of the cache to its table may take, 50 to 10,000 | 250 |
+//! | `MINIGATE_QUEUE_<NAME>` | the URL of the queue with this name, for functions that send to it | none |
 //! | `MINIGATE_EDGE_KEY_SHA256` | the first 32 hexadecimal digits of the SHA-256 of the key that the edge sends; requests without the key are then refused | none: no edge |
 //! | `MINIGATE_REQUEST_SECONDS` | the most time a request may take, 1 to 29 | 10 |
 //! | `MINIGATE_LOG_LEVEL` | `error`, `warn`, `info`, `debug` | `info` |
@@ -27,13 +31,9 @@
 //! Lambda's own `AWS_LAMBDA_FUNCTION_NAME` and `AWS_LAMBDA_FUNCTION_VERSION` are shown by
 //! `GET /health`, and `AWS_LAMBDA_RUNTIME_API` is where events come from. The AWS SDK reads its own variables, `AWS_ENDPOINT_URL` among them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, ops::RangeInclusive, time::Duration};
 
-use axum::http::{HeaderValue, Uri};
+use axum::http::HeaderValue;
 use minigate_domain::{PolicyOverride, UserId};
 use minigate_store::Tables;
 use thiserror::Error;
@@ -43,6 +43,10 @@ use crate::{
     Needs,
     layers::EdgeKeyHash,
     limits::{Changes, PolicySet, Rule},
+    settings::{
+        ACCESS_TOKEN_SECONDS, AN_ORIGIN, INIT_DATA_SECONDS, REFRESH_TOKEN_SECONDS,
+        SESSIONS_PER_USER, Settings, origin,
+    },
 };
 
 const PREFIX: &str = "MINIGATE_";
@@ -60,18 +64,8 @@ pub struct Config {
     pub signing_secret: Option<String>,
     /// The `iss` of the tokens.
     pub issuer: String,
-    /// The origins that a browser may call from.
-    pub allowed_origins: Vec<HeaderValue>,
-    /// Who may call the administrators' routes.
-    pub admins: BTreeSet<UserId>,
-    /// How many sessions a user may have at once.
-    pub sessions_per_user: usize,
-    /// How long an access token lasts.
-    pub access_token_lifetime: Duration,
-    /// How long a refresh token lasts.
-    pub refresh_token_lifetime: Duration,
-    /// Up to which age init data is taken.
-    pub init_data_max_age: Duration,
+    /// What the deployment has of the settings, before administrators change them.
+    pub settings: Settings,
     /// Whether init data is exchanged only once, and taken nowhere else.
     pub init_data_one_time_use: bool,
     /// How many requests of one address an instance lets through in a minute.
@@ -82,6 +76,8 @@ pub struct Config {
     pub limiter_timeout: Duration,
     /// The most time that a call of the cache to its table may take.
     pub cache_timeout: Duration,
+    /// The URLs of the queues that the function sends to, by name, in lower case.
+    pub queues: BTreeMap<String, String>,
     /// How the edge in front of the API is known, where there is one.
     pub edge_key: Option<EdgeKeyHash>,
     /// The most time that a request may take.
@@ -152,20 +148,7 @@ impl Config {
             signing_secret: reader
                 .required_if(needs.signing_key, "SIGNING_SECRET", |text| name(text).map(Some)),
             issuer: reader.optional("ISSUER", "minigate", name),
-            allowed_origins: reader.optional("ALLOWED_ORIGINS", "", |text| list(text, origin)),
-            admins: reader.optional("ADMINS", "", |text| list(text, user_id)),
-            sessions_per_user: reader.optional("SESSIONS_PER_USER", "5", |text| {
-                whole_number(text, 1, 50)
-                    .map(|number| usize::try_from(number).unwrap_or(usize::MAX))
-            }),
-            access_token_lifetime: reader.seconds("ACCESS_TOKEN_SECONDS", "300", 30, 3_600),
-            refresh_token_lifetime: reader.seconds(
-                "REFRESH_TOKEN_SECONDS",
-                "2592000",
-                300,
-                31_536_000,
-            ),
-            init_data_max_age: reader.seconds("INIT_DATA_SECONDS", "86400", 60, 604_800),
+            settings: reader.settings(),
             init_data_one_time_use: reader.optional("INIT_DATA_ONE_TIME_USE", "false", switch),
             address_limit_per_minute: reader.optional("ADDRESS_LIMIT_PER_MINUTE", "600", |text| {
                 whole_number(text, 1, 1_000_000)
@@ -178,8 +161,9 @@ impl Config {
             cache_timeout: reader.optional("CACHE_MILLISECONDS", "250", |text| {
                 whole_number(text, 50, 10_000).map(Duration::from_millis)
             }),
+            queues: reader.named("QUEUE_", name),
             edge_key: reader.optional("EDGE_KEY_SHA256", "", edge_key),
-            request_timeout: reader.seconds("REQUEST_SECONDS", "10", 1, 29),
+            request_timeout: reader.seconds("REQUEST_SECONDS", "10", &(1..=29)),
             log_level: reader.optional("LOG_LEVEL", "info", log_level).0,
             function_name: reader.foreign("AWS_LAMBDA_FUNCTION_NAME"),
             function_version: reader.foreign("AWS_LAMBDA_FUNCTION_VERSION"),
@@ -235,10 +219,55 @@ impl Reader {
         self.parse(name, text.as_deref().unwrap_or(default), parse)
     }
 
-    fn seconds(&mut self, name: &str, default: &str, least: u64, most: u64) -> Duration {
-        self.optional(name, default, |text| {
-            whole_number(text, least, most).map(Duration::from_secs)
-        })
+    /// All variables whose names begin like this, by the rest of the name.
+    fn named<T: Default>(
+        &mut self,
+        prefix: &str,
+        parse: impl Fn(&str) -> Parsed<T>,
+    ) -> BTreeMap<String, T> {
+        let prefix = format!("{PREFIX}{prefix}");
+        let found = self.variables.extract_if(.., |name, _| name.starts_with(&prefix));
+        let found: Vec<_> = found.collect();
+        let value = |(name, text): (String, String)| {
+            let (whole, rest) = (&name[PREFIX.len()..], name[prefix.len()..].to_lowercase());
+            (rest, self.parse(whole, &text, &parse))
+        };
+        found.into_iter().map(value).collect()
+    }
+
+    fn seconds(&mut self, name: &str, default: &str, range: &RangeInclusive<u32>) -> Duration {
+        self.optional(name, default, |text| number_in(text, range).map(Duration::from_secs))
+    }
+
+    /// The deployment's settings.
+    fn settings(&mut self) -> Settings {
+        let settings = Settings {
+            allowed_origins: self.optional("ALLOWED_ORIGINS", "", |text| list(text, an_origin)),
+            admins: self.optional("ADMINS", "", |text| list(text, user_id)),
+            sessions_per_user: self.optional("SESSIONS_PER_USER", "5", |text| {
+                number_in(text, &SESSIONS_PER_USER)
+                    .map(|number| usize::try_from(number).unwrap_or(usize::MAX))
+            }),
+            access_token_lifetime: self.seconds(
+                "ACCESS_TOKEN_SECONDS",
+                "300",
+                &ACCESS_TOKEN_SECONDS,
+            ),
+            refresh_token_lifetime: self.seconds(
+                "REFRESH_TOKEN_SECONDS",
+                "2592000",
+                &REFRESH_TOKEN_SECONDS,
+            ),
+            init_data_max_age: self.seconds("INIT_DATA_SECONDS", "86400", &INIT_DATA_SECONDS),
+            changed_at: None,
+        };
+        if self.faults.is_empty()
+            && settings.refresh_token_lifetime < settings.access_token_lifetime
+        {
+            let problem = "must be as long as MINIGATE_ACCESS_TOKEN_SECONDS or longer".to_owned();
+            self.fault("REFRESH_TOKEN_SECONDS", problem)
+        }
+        settings
     }
 
     /// A variable that somebody else defines; absent outside of Lambda.
@@ -292,19 +321,8 @@ fn list<T, C: FromIterator<T>>(text: &str, parse: impl Fn(&str) -> Parsed<T>) ->
     text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(parse).collect()
 }
 
-fn origin(text: &str) -> Parsed<HeaderValue> {
-    const EXPECTED: &str =
-        "origins such as `https://app.example`, without a path, separated by commas";
-    let uri: Uri = text.parse().map_err(|_| EXPECTED.to_owned())?;
-    let is_origin = matches!(uri.scheme_str(), Some("https" | "http"))
-        && uri.host().is_some_and(|host| host.bytes().all(|byte| !byte.is_ascii_uppercase()))
-        && uri.path_and_query().is_none_or(|path| path == "/")
-        && !text.ends_with('/')
-        && !text.contains(['@', '*']);
-    if !is_origin {
-        return Err(EXPECTED.to_owned());
-    }
-    HeaderValue::from_str(text).map_err(|_| EXPECTED.to_owned())
+fn an_origin(text: &str) -> Parsed<HeaderValue> {
+    origin(text).ok_or_else(|| format!("{AN_ORIGIN}, or several, separated by commas"))
 }
 
 fn user_id(text: &str) -> Parsed<UserId> {
@@ -340,6 +358,10 @@ fn edge_key(text: &str) -> Parsed<Option<EdgeKeyHash>> {
 
 fn switch(text: &str) -> Parsed<bool> {
     text.parse().map_err(|_| "`true` or `false`".to_owned())
+}
+
+fn number_in(text: &str, range: &RangeInclusive<u32>) -> Parsed<u64> {
+    whole_number(text, u64::from(*range.start()), u64::from(*range.end()))
 }
 
 fn whole_number(text: &str, least: u64, most: u64) -> Parsed<u64> {
@@ -389,8 +411,17 @@ mod tests {
     fn what_is_required_is_enough() {
         let config = read(&[("HOME", "/root")]).unwrap();
         assert_eq!(config.bot_secrets, ["bots/a", "bots/b"]);
-        assert_eq!(config.access_token_lifetime, Duration::from_secs(300));
-        assert!(config.allowed_origins.is_empty());
+        assert_eq!(config.settings.access_token_lifetime, Duration::from_secs(300));
+        assert!(config.settings.allowed_origins.is_empty());
+    }
+
+    #[test]
+    fn queues_have_the_names_that_their_variables_end_with() {
+        let url = "https://sqs.eu-central-1.amazonaws.com/1/mail";
+        let config = read(&[("MINIGATE_QUEUE_MAIL", url)]).unwrap();
+        assert_eq!(config.queues, [("mail".to_owned(), url.to_owned())].into());
+        let error = read(&[("MINIGATE_QUEUE_MAIL", "")]).unwrap_err().to_string();
+        assert!(error.contains("MINIGATE_QUEUE_MAIL must be"), "{error}");
     }
 
     #[test]
@@ -473,29 +504,11 @@ mod tests {
             ("login=0", "policy login: the limit 0 must be 1 to"),
             ("api=5,login=5/0", "policy login: the period 0ns must be"),
             ("verify=9", "policy verify: the burst 9 must be 200 or more"),
+            ("admin=1/31622400", "policy admin: 5 units or more must be left at once"),
         ] {
             let error = read(&[("MINIGATE_LIMITS", text)]).unwrap_err().to_string();
             assert!(error.contains("MINIGATE_LIMITS "), "{error}");
             assert!(error.contains(expected), "{expected:?} is not in {error:?}");
-        }
-    }
-
-    #[test]
-    fn origins_are_exact() {
-        for good in ["https://app.example", "http://localhost:5173"] {
-            assert!(origin(good).is_ok(), "{good} was refused");
-        }
-        for bad in [
-            "app.example",
-            "https://app.example/",
-            "https://*.example",
-            "*",
-            "null",
-            "https://a@b.example",
-            "https://App.example",
-            "https://a.example?x",
-        ] {
-            assert!(origin(bad).is_err(), "{bad} was taken");
         }
     }
 }

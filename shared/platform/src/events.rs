@@ -54,11 +54,56 @@ pub struct Answer {
     pub refusal: Option<Code>,
 }
 
+/// What Lambda says of an invocation besides its event.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Invocation {
+    pub(crate) request_id: String,
+    /// When Lambda cuts it off; 0 without Lambda.
+    pub(crate) deadline_unix_millis: u64,
+}
+
+impl From<&Context> for Invocation {
+    fn from(context: &Context) -> Self {
+        Self { request_id: context.request_id.clone(), deadline_unix_millis: context.deadline }
+    }
+}
+
+/// A kind of function that is invoked with JSON: of events, of a queue, of a schedule.
+pub(crate) trait Answers: Send + Sync + 'static {
+    fn answer(
+        &self,
+        platform: &Platform,
+        event: &Value,
+        invocation: &Invocation,
+    ) -> impl Future<Output = Result<Value, Failure>> + Send;
+}
+
+/// A function of [`Events`].
+pub(crate) struct OfEvents<E>(pub(crate) E);
+
+impl<E: Events> Answers for OfEvents<E> {
+    async fn answer(
+        &self,
+        platform: &Platform,
+        event: &Value,
+        invocation: &Invocation,
+    ) -> Result<Value, Failure> {
+        answer(&self.0, platform, event, invocation).await
+    }
+}
+
 /// A problem as Lambda is told of it.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    message: &'static str,
-    code: Code,
+    pub(crate) message: &'static str,
+    pub(crate) code: Code,
+}
+
+impl Failure {
+    /// The failure of a function whose errors have no words of their own.
+    pub(crate) const fn of(code: Code) -> Self {
+        Self { message: code.as_str(), code }
+    }
 }
 
 impl From<Failure> for Diagnostic {
@@ -71,33 +116,34 @@ impl From<Failure> for Diagnostic {
 }
 
 /// Answers one event.
-pub(crate) async fn answer(
+async fn answer(
     events: &impl Events,
     platform: &Platform,
     event: &Value,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<Value, Failure> {
     let started = Instant::now();
     let is_cold = platform.take_cold_start();
+    platform.live.follow();
     let Subject { request_id, method, route } = events.subject(event);
-    let request_id = request_id.unwrap_or_else(|| context.request_id.clone());
+    let request_id = request_id.unwrap_or_else(|| invocation.request_id.clone());
     let span = tracing::info_span!("request", request_id);
     async {
         // Boxed: the SDK's types within each other are too deep for the compiler.
         let handled = AssertUnwindSafe(Box::pin(events.handle(platform, event))).catch_unwind();
-        let outcome = match within(platform, context.deadline, handled).await {
+        let outcome = match within(platform, invocation.deadline_unix_millis, handled).await {
             Ok(Ok(outcome)) => outcome,
             // Its message may hold anything; where it happened, the hook of `start_logs` has logged.
             Ok(Err(_)) => {
-                platform.metrics.count(Metric::Panic);
-                Err(Problem::new(Code::InternalError))
+                platform.metrics.count(Metric::PANIC);
+                Err(Problem::new(Code::INTERNAL_ERROR))
             }
             Err(too_late) => Err(too_late),
         };
         if let Err(problem) = &outcome {
             log_causes(problem);
             if !problem.is_refusal() {
-                platform.metrics.count(Metric::EventFailed);
+                platform.metrics.count(Metric::SERVER_ERRORS);
             }
         }
         let code = outcome.as_ref().map_or_else(|problem| Some(problem.code()), |it| it.refusal);

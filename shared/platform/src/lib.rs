@@ -1,9 +1,10 @@
 //! What makes a router a Lambda function: configuration, AWS clients, secrets, tokens, the layers
 //! around every route, the extractors of every handler, problems, logs and metrics.
 //!
-//! A [`Function`] has a [`Router`] of routes whose state is a [`Platform`] or, if its events are no HTTP
-//! requests, an [`events::Events`]; its `main` runs it. The same router runs under Lambda, under
-//! `cargo dev` and in tests: [`layers::around`] puts the same layers around it everywhere.
+//! A [`Function`] has a [`Router`] of routes whose state is a [`Platform`]. A function whose events are no
+//! HTTP requests has an [`events::Events`] instead, one that works off a queue a [`workers::Worker`], and
+//! one that a schedule starts a [`workers::Job`]. Its `main` runs it. The same router runs under Lambda,
+//! under `cargo dev` and in tests: [`layers::around`] puts the same layers around it everywhere.
 //!
 //! This crate knows HTTP and AWS, and none of the product's routes.
 
@@ -23,15 +24,19 @@ mod needs;
 mod platform;
 mod problem;
 pub mod public;
+pub mod schemas;
 pub mod secrets;
 mod serve;
+pub mod settings;
 mod system;
 mod telemetry;
 pub mod tokens;
+mod turns;
+pub mod workers;
 
-pub use background::Background;
+pub use background::{Background, WorkPanicked};
 pub use config::{Config, ConfigError, environment};
-pub use function::Function;
+pub use function::{Function, Kind};
 pub use metrics::{Metric, Metrics};
 pub use minigate_domain::Clock;
 pub use needs::Needs;

@@ -6,17 +6,23 @@
 pub struct Needs {
     pub(crate) bots: bool,
     pub(crate) signing_key: bool,
+    pub(crate) settings: bool,
     pub(crate) store: bool,
 }
 
 impl Needs {
     /// The bots' secrets, to verify init data.
-    pub const BOTS: Self = Self { bots: true, signing_key: false, store: false };
+    pub const BOTS: Self = Self { bots: true, signing_key: false, settings: false, store: false };
     /// The key that signs tokens, to verify them too.
-    pub const SIGNING_KEY: Self = Self { bots: false, signing_key: true, store: false };
-    /// DynamoDB: the start opens the connection by reading the limits. Undeclared, it works as well,
-    /// but the first request waits for both.
-    pub const STORE: Self = Self { bots: false, signing_key: false, store: true };
+    pub const SIGNING_KEY: Self =
+        Self { bots: false, signing_key: true, settings: false, store: false };
+    /// What administrators have changed of limits and settings: the start reads it, and opens the
+    /// connection to DynamoDB by that. Undeclared, the settings are the deployment's, until a request
+    /// is limited, which waits for both.
+    pub const SETTINGS: Self =
+        Self { bots: false, signing_key: false, settings: true, store: false };
+    /// The product's data in DynamoDB, and the settings.
+    pub const STORE: Self = Self { bots: false, signing_key: false, settings: true, store: true };
     /// All of them, to know a user by whatever credentials they send and serve them from the store.
     pub const ALL: Self = Self::BOTS.and(Self::SIGNING_KEY).and(Self::STORE);
 
@@ -25,6 +31,7 @@ impl Needs {
         Self {
             bots: self.bots || other.bots,
             signing_key: self.signing_key || other.signing_key,
+            settings: self.settings || other.settings,
             store: self.store || other.store,
         }
     }

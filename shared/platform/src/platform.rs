@@ -20,7 +20,11 @@ use crate::{
     environment,
     layers::AddressLimit,
     limits::Limits,
+    metrics::Origin,
     secrets::{Bots, SecretsManager, SigningSecret, Surroundings},
+    settings::{Adopted, Live, Settings},
+    turns::Turns,
+    workers::{self, EffectOutbox, Marks},
 };
 
 /// How long a start waits for the secrets. A Secrets Manager that is down must not keep a function
@@ -55,6 +59,15 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Work that requests leave running.
     pub background: Background,
+    pub(crate) live: Live,
+    /// Whose session is being opened.
+    pub(crate) openings: Turns,
+    /// Effects outside DynamoDB, which are written in the transaction of their cause.
+    pub outbox: EffectOutbox,
+    /// Marks of what was done, and the client that writes them.
+    pub(crate) marks: Marks,
+    /// What clients of AWS share. A heavy client is made of it by the function that needs one.
+    pub aws: SdkConfig,
     is_cold: AtomicBool,
 }
 
@@ -83,8 +96,15 @@ impl Platform {
     ) -> Self {
         let dynamodb = aws_sdk_dynamodb::Client::new(aws);
         let store = Store::new(dynamodb.clone(), config.tables.clone());
+        let outbox = workers::outbox(&dynamodb, &config.tables.main, &clock, &*entropy);
+        let marks = Marks::new(dynamodb.clone(), &config.tables.main);
         let source = SecretsManager::new(aws_sdk_secretsmanager::Client::new(aws));
-        let metrics = Metrics::new(Arc::clone(&clock), &config.function_name);
+        let origin = Origin {
+            function: config.function_name.clone(),
+            version: config.function_version.clone(),
+            deployment: config.tables.main.clone(),
+        };
+        let metrics = Metrics::new(Arc::clone(&clock), origin);
         let background = Background::default();
         let surroundings = Surroundings {
             clock: Arc::clone(&clock),
@@ -96,36 +116,57 @@ impl Platform {
             Caches::new(&config, dynamodb.clone(), &store, &signing, &*entropy, &surroundings)
                 .expect("the namespaces of the cache");
         let changed = caches.policies.clone();
-        let limits =
-            Limits::new(&config, dynamodb, store.clone(), changed, &*entropy, &surroundings);
+        let live = Live::new(&config, store.clone(), changed, &surroundings);
+        let limits = Limits::new(&config, dynamodb, live.clone(), &*entropy, &surroundings);
         Self(Arc::new(Parts {
             bots: Bots::new(&config, &source, &surroundings),
             signing,
             address_limit: AddressLimit::new(config.address_limit_per_minute, Arc::clone(&clock)),
             limits,
             caches,
+            outbox,
+            marks,
+            aws: aws.clone(),
             config,
             clock,
             entropy,
             store,
             metrics,
             background,
+            live,
+            openings: Turns::default(),
             is_cold: AtomicBool::new(true),
         }))
     }
 
-    /// Fetches the secrets before the first request comes, all at once, and beside them what limits
-    /// requests, if the function needs the store. The connection to DynamoDB, most of whose price is
+    /// Fetches the secrets before the first request comes, all at once, and concurrently what
+    /// administrators have changed of limits and settings, if the function needs them. The connection to DynamoDB, most of whose price is
     /// its TLS handshake, is then there for the first request.
     pub async fn warm(&self) {
         // Boxed: the SDK's types within each other are too deep for the compiler.
         let secrets = Box::pin(async { tokio::join!(self.bots.warm(), self.signing.warm()) });
-        let limits = async {
-            if self.config.needs.store {
-                self.limits.prepare().await;
+        let documents = async {
+            if self.config.needs.settings {
+                self.prepare().await;
             }
         };
-        let _ = tokio::join!(timeout(WARM_TIMEOUT, secrets), limits);
+        let _ = tokio::join!(timeout(WARM_TIMEOUT, secrets), documents);
+    }
+
+    /// Reads what administrators have changed, so that the first request need not wait for it. Takes
+    /// 500 ms at most, and does not fail: without it, what the deployment has is in force.
+    pub async fn prepare(&self) {
+        self.live.ready().await;
+    }
+
+    /// The settings of the moment.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.live.settings()
+    }
+
+    /// Goes by what an administrator has just changed. Other instances find it within seconds.
+    pub async fn adopt(&self, adopted: Adopted) {
+        self.live.adopt(adopted).await;
     }
 
     /// Gives back what is held in advance, for `limit` at most. To be called before the process

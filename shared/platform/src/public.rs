@@ -1,4 +1,5 @@
-//! Answers that anyone may keep: a strong entity tag, how long a cache may serve them, and 304.
+//! Answers that anyone may read and keep: any origin, a strong entity tag, how long a cache may serve
+//! them, and 304.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -63,7 +64,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 impl IfNoneMatch {
     /// Whether the client has the answer with this tag. Weak comparison, as RFC 9110 (13.1.2) wants
     /// it here.
-    fn has(&self, tag: &str) -> bool {
+    pub fn has(&self, tag: &str) -> bool {
         let Some(Ok(text)) = self.0.as_ref().map(HeaderValue::to_str) else { return false };
         let tags = text.split(',').map(|tag| tag.trim().trim_start_matches("W/"));
         text.trim() == "*" || tags.into_iter().any(|other| other == tag)
@@ -89,6 +90,8 @@ pub fn answer(
     for (name, value) in [(header::CACHE_CONTROL, &cache_control), (header::ETAG, tag)] {
         headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
     }
+    // Nothing in it depends on who asks.
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     if if_none_match.has(tag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
@@ -119,6 +122,7 @@ mod tests {
             assert_eq!(second.status(), StatusCode::NOT_MODIFIED, "{value}");
             assert_eq!(second.headers()[header::ETAG], tag.as_str());
             assert!(second.headers().contains_key(header::CACHE_CONTROL));
+            assert_eq!(second.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*");
         }
         for value in ["\"x\"", "", "x"] {
             assert_eq!(answer_to(Some(value)).status(), StatusCode::OK, "{value}");

@@ -16,10 +16,11 @@ use tokio::{
 };
 
 use crate::{
-    Background, Config, Needs, Platform, Router, events,
-    events::Events,
+    Background, Config, Needs, Platform, Router,
+    events::{Answers, Events, Invocation, OfEvents},
     extension::{Extension, TellExtension},
     layers, telemetry,
+    workers::{Job, OfQueue, OfSchedule, Worker},
 };
 
 /// How long a response waits for work that was started beside it where there is no extension to keep
@@ -47,17 +48,31 @@ pub(crate) fn run(router: Router, needs: Needs) -> ExitCode {
 
 /// The `main` of a function whose events are no HTTP requests. Otherwise it is [`run`].
 pub(crate) fn run_events(events: impl Events, needs: Needs) -> ExitCode {
+    run_invoked(OfEvents(events), needs)
+}
+
+/// The `main` of a function that works off a queue of SQS. Otherwise it is [`run`].
+pub(crate) fn run_queue(worker: impl Worker, needs: Needs) -> ExitCode {
+    run_invoked(OfQueue(worker), needs)
+}
+
+/// The `main` of a function that a schedule of EventBridge starts. Otherwise it is [`run`].
+pub(crate) fn run_schedule(job: impl Job, needs: Needs) -> ExitCode {
+    run_invoked(OfSchedule(job), needs)
+}
+
+fn run_invoked(function: impl Answers, needs: Needs) -> ExitCode {
     start(needs, async |platform: Platform, tell: TellExtension| {
-        let events = Arc::new(events);
+        let function = Arc::new(function);
         let settle = Settle::unless(&tell, &platform);
         let answer = service_fn(move |event: LambdaEvent<Value>| {
-            let (events, platform, settle) =
-                (Arc::clone(&events), platform.clone(), settle.clone());
+            let (function, platform, settle) =
+                (Arc::clone(&function), platform.clone(), settle.clone());
             async move {
                 let LambdaEvent { payload, context } = event;
+                let invocation = Invocation::from(&context);
                 // Boxed for the same reason as in `start`.
-                let answer = Box::pin(events::answer(&*events, &platform, &payload, &context));
-                let answer = answer.await;
+                let answer = Box::pin(function.answer(&platform, &payload, &invocation)).await;
                 settle.before_response().await;
                 answer
             }

@@ -55,6 +55,6 @@ impl Store {
     }
 }
 
-fn sort_key(item: &Item) -> Option<&str> {
+pub(crate) fn sort_key(item: &Item) -> Option<&str> {
     item.get(SORT_KEY).and_then(|value| value.as_s().ok()).map(String::as_str)
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::{
     Store, StoreError,
+    backoff::{Backoff, CONFLICT},
     call::{decoded, failed, not_built, not_repeatable, number, string},
     keys::{self, PARTITION_KEY},
 };
@@ -112,7 +113,8 @@ impl Store {
         written.map(drop).map_err(|error| failed("UpdateItem", error))
     }
 
-    /// The counts of these namespaces, at most a hundred: one read.
+    /// The counts of these namespaces, at most a hundred: one read, and further ones of what a
+    /// throttled table left out.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Refused`] or [`StoreError::Corrupt`].
@@ -127,24 +129,42 @@ impl Store {
             .set_keys(Some(namespaces.iter().map(key).collect()))
             .build()
             .map_err(not_built)?;
-        let output = self
-            .client
-            .batch_get_item()
-            .request_items(&self.tables.volatile, wanted)
-            .send()
-            .await
-            .map_err(|error| failed("BatchGetItem", error))?;
+        let mut wanted = Some(HashMap::from([(self.tables.volatile.clone(), wanted)]));
         let mut counted: BTreeMap<String, CountedCache> = BTreeMap::new();
-        for item in output.responses.unwrap_or_default().into_values().flatten() {
-            let key = item.get(PARTITION_KEY).and_then(|key| key.as_s().ok()).cloned();
-            let CountsItem { since, counts } = decoded(ENTITY, item)?;
-            let since = Some(Timestamp::from_unix_millis(since));
-            let name = namespaces.iter().find(|name| Some(keys::cache_counts(name)) == key);
-            counted.extend(name.map(|name| ((*name).to_owned(), CountedCache { since, counts })));
+        let mut backoff = Backoff::new(CONFLICT, namespaces);
+        while let Some(asked) = wanted.take() {
+            let output = self
+                .client
+                .batch_get_item()
+                .set_request_items(Some(asked))
+                .send()
+                .await
+                .map_err(|error| failed("BatchGetItem", error))?;
+            for item in output.responses.unwrap_or_default().into_values().flatten() {
+                let key = item.get(PARTITION_KEY).and_then(|key| key.as_s().ok()).cloned();
+                let CountsItem { since, counts } = decoded(ENTITY, item)?;
+                let since = Some(Timestamp::from_unix_millis(since));
+                let name = namespaces.iter().find(|name| Some(keys::cache_counts(name)) == key);
+                let counts = CountedCache { since, counts };
+                counted.extend(name.map(|name| ((*name).to_owned(), counts)));
+            }
+            // Not read is not the same as not there: the table is throttled.
+            wanted = output.unprocessed_keys.filter(|left| !left.is_empty());
+            if wanted.is_some() && !backoff.pause().await {
+                return Err(throttled_in_part());
+            }
         }
         for name in namespaces {
             counted.entry((*name).to_owned()).or_default();
         }
         Ok(counted)
+    }
+}
+
+fn throttled_in_part() -> StoreError {
+    StoreError::Unavailable {
+        operation: "BatchGetItem",
+        reason: "throttled in part".to_owned(),
+        source: "some keys were left unprocessed in every try".into(),
     }
 }

@@ -1,15 +1,21 @@
 //! The shape of every call: how failures are sorted, and which calls the SDK may repeat.
 
-use std::{collections::HashMap, error::Error as StdError};
+use std::{collections::HashMap, error::Error as StdError, hash::Hash};
 
 use aws_sdk_dynamodb::{
     config::{self, retry::RetryConfig},
     error::{BuildError, ProvideErrorMetadata, SdkError},
-    operation::{transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
+    operation::{
+        transact_write_items::TransactWriteItemsError,
+        update_item::{UpdateItemError, UpdateItemOutput, builders::UpdateItemFluentBuilder},
+    },
     types::AttributeValue,
 };
 
-use crate::StoreError;
+use crate::{
+    StoreError,
+    backoff::{Backoff, CONFLICT},
+};
 
 /// An item as the SDK has it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -17,6 +23,46 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 /// Overrides the client's configuration for a call that cannot recognise its own earlier attempt.
 pub(crate) fn not_repeatable() -> config::Builder {
     config::Builder::new().retry_config(RetryConfig::disabled())
+}
+
+/// Whether the SDK may repeat a call by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// It knows its own earlier attempt.
+    Safely,
+    /// A second attempt would not.
+    Never,
+}
+
+/// Makes an update. While a transaction on the same item is under way, DynamoDB refuses it, and it is
+/// tried again, also one that must not be repeated: what was refused has changed nothing.
+pub(crate) async fn update(
+    update: UpdateItemFluentBuilder,
+    repeat: Repeat,
+    seed: impl Hash,
+) -> Result<UpdateItemOutput, SdkError<UpdateItemError>> {
+    let mut backoff = Backoff::new(CONFLICT, seed);
+    loop {
+        let call = update.clone().customize();
+        let call = match repeat {
+            Repeat::Safely => call,
+            Repeat::Never => call.config_override(not_repeatable()),
+        };
+        match call.send().await {
+            Err(error) if is_conflict(&error) && backoff.pause().await => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Whether the condition of an update did not hold.
+pub(crate) fn is_condition_failure(error: &SdkError<UpdateItemError>) -> bool {
+    error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception)
+}
+
+/// Whether a transaction on the same item was under way.
+pub(crate) fn is_conflict(error: &SdkError<UpdateItemError>) -> bool {
+    error.as_service_error().is_some_and(UpdateItemError::is_transaction_conflict_exception)
 }
 
 /// Sorts a failed call into "later" and "never".
@@ -61,9 +107,11 @@ fn is_passing_code(code: &str) -> bool {
             | "ItemCollectionSizeLimitExceededException"
             | "LimitExceededException"
             | "ProvisionedThroughputExceededException"
+            | "ReplicatedWriteConflictException"
             | "RequestLimitExceeded"
             | "ServiceUnavailable"
             | "ThrottlingException"
+            | "TransactionConflictException"
             | "TransactionInProgressException"
             | "unknown error"
     )
@@ -97,6 +145,23 @@ pub(crate) fn first_failure(error: &SdkError<TransactWriteItemsError>) -> Option
     let reasons = cancelled.cancellation_reasons().iter();
     let codes = reasons.map(|reason| reason.code().unwrap_or("None"));
     codes.enumerate().find(|(_, code)| *code != "None")
+}
+
+/// Sorts a transaction that did not go through for none of the reasons that its caller foresees.
+pub(crate) fn transaction_failed(error: SdkError<TransactWriteItemsError>) -> StoreError {
+    const OPERATION: &str = "TransactWriteItems";
+    match first_failure(&error) {
+        Some((_, reason)) if is_passing_reason(reason) => {
+            let reason = reason.to_owned();
+            StoreError::Unavailable { operation: OPERATION, reason, source: error.into() }
+        }
+        _ => failed(OPERATION, error),
+    }
+}
+
+/// Reasons for which DynamoDB cancels a transaction that would go through a moment later.
+fn is_passing_reason(reason: &str) -> bool {
+    matches!(reason, "ProvisionedThroughputExceeded" | "ThrottlingError" | "TransactionConflict")
 }
 
 /// A string attribute.

@@ -6,13 +6,17 @@
 //! | `Main` | sessions of a user | `USER#<user id>` | `ACCOUNT#SESSIONS` |
 //! | `Main` | tier that was given to a user | `USER#<user id>` | `ACCOUNT#TIER` |
 //! | `Main` | what was changed of the rate limits | `LIMITS` | `POLICIES` |
+//! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` |
+//! | `Main` | effects outside DynamoDB, which the crate `minigate-outbox` owns | `OUTBOX#<lane>#<shard>`, `OUTBOX#<lane>#parked`, `OUTBOX#<lane>#unknown` | `<milliseconds>#<id>` |
+//! | `Main` | marks of what was done, which the same crate owns | `ONCE#<worker>#<cause>` | `ONCE` |
 //! | `Volatile` | init data used up (one-time use) | `REPLAY#<hash>` | – |
 //! | `Volatile` | state of the rate limits, which the crate `minigate-limiter` owns | `LIMIT#<n>#<user, address or API key>` | – |
 //! | `Volatile` | stamps of invalidated tags, which the crate `minigate-cache` owns | `CACHE#tag#<tag>`, `CACHE#ns#<namespace>` | – |
 //! | `Volatile` | what the caches did for a namespace | `COUNTS#<namespace>` | – |
 //! | `Audit` | what an administrator did | `SYSTEM` | `<milliseconds>#<random>` |
 //!
-//! The items of an account share a prefix, so that one query reads both.
+//! The items of an account share a prefix, so that one query reads them. So do the documents of the
+//! deployment, in the partition that was first that of the limits alone.
 
 use std::collections::HashMap;
 
@@ -59,8 +63,11 @@ pub(crate) struct MainKey<P = String> {
 /// The key that [`crate::Store::probe`] asks for; no item has it.
 pub(crate) const PROBE: MainKey<&str> = MainKey { partition: "PROBE", sort: "PROBE" };
 
-/// The item with what was changed of the rate limits.
-pub(crate) const POLICIES: MainKey<&str> = MainKey { partition: "LIMITS", sort: "POLICIES" };
+/// The partition of the deployment's documents.
+pub(crate) const DOCUMENTS: &str = "LIMITS";
+/// The sort keys of the documents: what was changed of the rate limits, and of the settings.
+pub(crate) const POLICIES: &str = "POLICIES";
+pub(crate) const SETTINGS: &str = "SETTINGS";
 
 /// The partition of `Audit` with what administrators did.
 pub(crate) const AUDIT_TRAIL: &str = "SYSTEM";

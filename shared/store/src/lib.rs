@@ -1,30 +1,38 @@
 //! The items of minigate in DynamoDB: typed keys, and one file per entity.
 //!
-//! Only this crate builds DynamoDB requests for the product's data. Every write is one atomic call
-//! with a condition, so a call that fails half way leaves nothing behind; and every write that may
-//! be repeated recognises its own earlier attempt, so the SDK may retry it after a lost answer.
-//! [`Store::revoke_session`] and [`Store::revoke_all_sessions`] cannot, and switch the retry off.
+//! Only this crate builds DynamoDB requests for the product's data. Every write is one atomic call, and
+//! nearly every one has a condition (docs/architecture.md names the others), so a call that fails half
+//! way leaves nothing behind; and every write that may be repeated recognises its own earlier attempt, so
+//! the SDK may retry it after a lost answer. [`Store::revoke_session`] and
+//! [`Store::revoke_all_sessions`] cannot, and switch the retry off.
+//!
+//! What changes an account is called by the platform only, which invalidates it on other instances.
 
 mod account;
 mod audit;
+mod backoff;
 mod cache_counts;
 mod call;
+mod documents;
 mod error;
 mod keys;
+mod opening;
 mod policies;
 mod profile;
 mod session;
+mod settings;
 mod tier;
 
 use aws_sdk_dynamodb::Client;
 
 pub use account::Account;
 pub use cache_counts::{CacheCounts, CountedCache};
+pub use documents::{ChangeDocument, Documents};
 pub use error::StoreError;
 pub use keys::Tables;
-pub use policies::ChangePolicies;
+pub use opening::{AlreadyUsed, OneTimeUse, OpenSession, OpenedSession};
 pub use profile::ChangeProfile;
-pub use session::{AlreadyUsed, OneTimeUse, OpenSession, OpenedSession, Revocation, Rotated};
+pub use session::{Revocation, Rotated};
 
 /// The product's data. Cloning is cheap: clones share one client and its connections.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use minigate_domain::{Profile, ProfileChange, Timestamp, UserId};
 
 use crate::{
     Store, StoreError,
-    call::{Item, decoded, encoded, image_at_failure, number},
+    call::{self, Item, Repeat, decoded, encoded, image_at_failure, number},
     keys,
 };
 
@@ -66,9 +66,8 @@ impl Store {
                 .expression_attribute_values(":known", number(version)),
             None => update.condition_expression("attribute_exists(#version)"),
         };
-        let updated =
-            update.update_expression(format!("SET {}", assignments.join(", "))).send().await;
-        match updated {
+        let changing = update.update_expression(format!("SET {}", assignments.join(", ")));
+        match call::update(changing, Repeat::Safely, (user_id, now)).await {
             Ok(output) => {
                 decode_profile(output.attributes.unwrap_or_default()).map(ChangeProfile::Changed)
             }

@@ -11,9 +11,9 @@ use serde::Deserialize;
 use crate::{
     Store, StoreError,
     audit::append,
-    call::{Item, decoded, encoded, failed, first_failure, not_built, number},
+    backoff::{Backoff, CONTENTION},
+    call::{Item, decoded, encoded, first_failure, not_built, number, transaction_failed},
     keys,
-    session::MAX_ATTEMPTS,
 };
 
 const ENTITY: &str = "tier";
@@ -62,18 +62,23 @@ impl Store {
             TransactWriteItem::builder().put(put).build(),
             TransactWriteItem::builder().update(repeat).build(),
         );
-        for _ in 0..MAX_ATTEMPTS {
+        let mut backoff = Backoff::new(CONTENTION, (entry.id, user_id));
+        let mut attempts = 1;
+        loop {
             let write = self.client.transact_write_items();
             let write = write.transact_items(put.clone()).transact_items(repeat.clone());
             match write.transact_items(append(&self.tables.audit, entry)?).send().await {
                 Ok(_) => return Ok(()),
                 // The user is opening or refreshing a session at this moment.
                 Err(error) if matches!(first_failure(&error), Some((_, "TransactionConflict"))) => {
+                    if !backoff.pause().await {
+                        return Err(StoreError::Contended { operation: "set_tier", attempts });
+                    }
+                    attempts += 1;
                 }
-                Err(error) => return Err(failed("TransactWriteItems", error)),
+                Err(error) => return Err(transaction_failed(error)),
             }
         }
-        Err(StoreError::Contended { operation: "set_tier", attempts: MAX_ATTEMPTS })
     }
 }
 

@@ -40,7 +40,7 @@ use minigate_embedded_aws::{
     loopback::{ANY_PORT, LoopbackServer, Upstream},
     protocol::{Answer, Call, Service},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 /// What happens to a call.
@@ -60,6 +60,11 @@ pub enum Fault {
     Throttle,
     /// The service's internal error, with status 500. The service never hears of the call.
     ServerError,
+    /// A transaction on the same item is under way: `TransactionConflictException`, and a transaction
+    /// is cancelled for that reason. DynamoDB never hears of the call.
+    Conflict,
+    /// A `BatchGetItem` is answered, and has read none of its keys.
+    LeaveUnprocessed,
 }
 
 /// Which calls are meant.
@@ -114,8 +119,8 @@ impl From<&str> for Target {
     }
 }
 
-/// A call and the partition key of the item it is on, or of the first that it reads in a batch; an
-/// empty one for other calls.
+/// A call and the partition key of the item it is on, of the first that it reads in a batch, or of a
+/// query that names it `:partition`; an empty one for other calls.
 type Received = (Call, String);
 
 /// Why the proxy does not start.
@@ -159,10 +164,12 @@ impl FaultProxy {
                 let body = body.collect().await.ok()?.to_bytes();
                 let key = partition_key(&body);
                 let struck = call.and_then(|call| lock(&shared).receive((call, key)));
-                let request = Request::from_parts(head, Either::Left(Full::new(body)));
+                let request = Request::from_parts(head, Either::Left(Full::new(body.clone())));
                 match struck {
                     None => forward(&upstream, request).await,
-                    Some((service, fault)) => strike(service, fault, &upstream, request).await,
+                    Some((service, fault)) => {
+                        strike(service, fault, &body, &upstream, request).await
+                    }
                 }
             }
         })
@@ -289,13 +296,14 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 /// The partition key of the item that a request to DynamoDB is about, if it is named `PK`.
 fn partition_key(body: &[u8]) -> String {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let body = json_of(body);
     let one = ["Key", "Item"].iter().find_map(|item| body[item]["PK"]["S"].as_str());
     let of_batch = || {
         let tables = body["RequestItems"].as_object()?;
         tables.values().find_map(|table| table["Keys"][0]["PK"]["S"].as_str())
     };
-    one.or_else(of_batch).unwrap_or("").to_owned()
+    let of_query = || body["ExpressionAttributeValues"][":partition"]["S"].as_str();
+    one.or_else(of_batch).or_else(of_query).unwrap_or("").to_owned()
 }
 
 type Forwarded = Request<Either<Full<Bytes>, Incoming>>;
@@ -312,6 +320,7 @@ async fn forward(upstream: &Upstream, request: Forwarded) -> Option<Answer> {
 async fn strike(
     service: Service,
     fault: Fault,
+    body: &[u8],
     upstream: &Upstream,
     request: Forwarded,
 ) -> Option<Answer> {
@@ -331,14 +340,45 @@ async fn strike(
             drop(forward(upstream, request).await?.into_body().collect().await);
             return None;
         }
+        Fault::LeaveUnprocessed => return Some(unprocessed(service, body)),
+        Fault::Conflict => return Some(conflict(service, body)),
         Fault::Throttle => (StatusCode::BAD_REQUEST, "ThrottlingException", "Rate exceeded"),
         Fault::ServerError => {
             let code = match service {
                 Service::DynamoDb | Service::DynamoDbStreams => "InternalServerError",
                 Service::SecretsManager => "InternalServiceError",
+                Service::Sqs => "InternalFailure",
             };
             (StatusCode::INTERNAL_SERVER_ERROR, code, "Internal error, injected by a test")
         }
     };
     Some(service.error(status, code, message))
+}
+
+fn json_of(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_default()
+}
+
+/// What `BatchGetItem` says when it is throttled: it has read nothing of what it was asked for.
+fn unprocessed(service: Service, body: &[u8]) -> Answer {
+    let left = json!({ "Responses": {}, "UnprocessedKeys": json_of(body)["RequestItems"] });
+    service.answer(StatusCode::OK, &left)
+}
+
+fn conflict(service: Service, body: &[u8]) -> Answer {
+    let message = "Transaction is ongoing for the item";
+    let status = StatusCode::BAD_REQUEST;
+    let Some(writes) = json_of(body)["TransactItems"].as_array().map(Vec::len) else {
+        return service.error(status, "TransactionConflictException", message);
+    };
+    let mut reasons = vec![json!({ "Code": "None" }); writes];
+    if let Some(last) = reasons.last_mut() {
+        *last = json!({ "Code": "TransactionConflict", "Message": message });
+    }
+    let cancelled = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
+        "CancellationReasons": reasons,
+    });
+    service.answer(status, &cancelled)
 }

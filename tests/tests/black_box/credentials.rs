@@ -165,40 +165,6 @@ async fn tokens_of_a_forger() {
     api.assert_alive(&session.tokens).await;
 }
 
-/// What only the true key can sign: the server in this process has a public one.
-#[tokio::test]
-async fn tokens_of_other_times_and_places() {
-    if Deployment::of_environment().is_some() {
-        println!("skipped: the signing key of a deployment is not known");
-        return;
-    }
-    let api = Deployment::shared();
-    let session = api.new_session().await;
-    let said = access_claims(&api, &session);
-    let ours = development_keys("minigate");
-    assert_eq!(ours.sign_access(&said), session.tokens.access, "the forgery is a good one");
-
-    let at = |seconds: u64| Timestamp::from_unix_millis(seconds * 1_000);
-    let expired = AccessClaims { expires_at: at(now()), ..said };
-    let long_expired = AccessClaims { issued_at: at(0), expires_at: at(300), ..said };
-    let of_no_session = AccessClaims { session_id: "0".repeat(32).parse().unwrap(), ..said };
-    for (token, code) in [
-        (ours.sign_access(&expired), "token_expired"),
-        (ours.sign_access(&long_expired), "token_expired"),
-        (development_keys("elsewhere").sign_access(&said), "token_invalid"),
-    ] {
-        for request in guarded_routes(&api) {
-            let answer = request.bearer(&token).send().await;
-            answer.assert_problem(401, code, &["authorization"]);
-        }
-    }
-    let sensitive = api.get("/v1/sessions").bearer(&ours.sign_access(&of_no_session)).send().await;
-    sensitive.assert_problem(401, "session_revoked", &[]);
-    let nearly = AccessClaims { expires_at: at(now()).after(Duration::from_secs(30)), ..said };
-    let answer = api.get("/v1/me").bearer(&ours.sign_access(&nearly)).send().await;
-    answer.assert_success(200, &["etag"]);
-}
-
 /// Old init data is refused everywhere, also where no session is opened.
 #[tokio::test]
 async fn init_data_that_is_too_old() {
@@ -207,5 +173,40 @@ async fn init_data_that_is_too_old() {
     for request in guarded_routes(&api) {
         let init_data = api.bot.init_data_at(user, now() - 86_402);
         request.tma(&init_data).send().await.assert_problem(401, "expired", &["init_data"]);
+    }
+}
+
+mod local_only {
+    use super::*;
+
+    /// What only the true key can sign: the server in this process has a public one.
+    #[tokio::test]
+    async fn tokens_of_other_times_and_places() {
+        let api = Deployment::shared();
+        let session = api.new_session().await;
+        let said = access_claims(&api, &session);
+        let ours = development_keys("minigate");
+        assert_eq!(ours.sign_access(&said), session.tokens.access, "the forgery is a good one");
+
+        let at = |seconds: u64| Timestamp::from_unix_millis(seconds * 1_000);
+        let expired = AccessClaims { expires_at: at(now()), ..said };
+        let long_expired = AccessClaims { issued_at: at(0), expires_at: at(300), ..said };
+        let of_no_session = AccessClaims { session_id: "0".repeat(32).parse().unwrap(), ..said };
+        for (token, code) in [
+            (ours.sign_access(&expired), "token_expired"),
+            (ours.sign_access(&long_expired), "token_expired"),
+            (development_keys("elsewhere").sign_access(&said), "token_invalid"),
+        ] {
+            for request in guarded_routes(&api) {
+                let answer = request.bearer(&token).send().await;
+                answer.assert_problem(401, code, &["authorization"]);
+            }
+        }
+        let sensitive =
+            api.get("/v1/sessions").bearer(&ours.sign_access(&of_no_session)).send().await;
+        sensitive.assert_problem(401, "session_revoked", &[]);
+        let nearly = AccessClaims { expires_at: at(now()).after(Duration::from_secs(30)), ..said };
+        let answer = api.get("/v1/me").bearer(&ours.sign_access(&nearly)).send().await;
+        answer.assert_success(200, &["etag"]);
     }
 }

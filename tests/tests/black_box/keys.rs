@@ -5,7 +5,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use minigate_tests::{Answer, Deployment, random_user};
 use serde_json::Value;
 
-const CACHEABLE: [&str; 1] = ["etag"];
+const CACHEABLE: [&str; 2] = ["access-control-allow-origin", "etag"];
 
 async fn jwks(api: &Deployment) -> Value {
     api.get("/.well-known/jwks.json").send().await.assert_success(200, &CACHEABLE)

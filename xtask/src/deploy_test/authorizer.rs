@@ -2,11 +2,8 @@
 
 use std::process::Command;
 
-use super::{STACK, STEP_LIMIT, TOKEN, Test, emulator::PATH, succeed};
+use super::{STEP_LIMIT, TOKEN, Test, emulator::PATH, succeed};
 use crate::workspace;
-
-/// The stack of the example.
-const EXAMPLE: &str = "minigate-example";
 
 impl Test {
     /// Whether the emulator can run Node functions.
@@ -18,16 +15,28 @@ impl Test {
 
     /// Deploys the example and asks it for orders, with all kinds of credentials.
     pub(super) fn node_behind_authorizer(&self) -> Result<String, String> {
-        let arn = self.authorizer(&["arn", STACK])?;
+        let arn = self.authorizer(&["arn", &self.stack])?;
+        let example_stack = self.example_stack();
         let example = workspace::root().join("examples/node-behind-authorizer");
         let mut deploy = self.aws.client(self.sam.program("sam"), &self.directory);
         deploy
-            .args(["deploy", "--no-confirm-changeset", "--resolve-s3", "--stack-name", EXAMPLE])
+            .args([
+                "deploy",
+                "--no-confirm-changeset",
+                "--resolve-s3",
+                "--stack-name",
+                &example_stack,
+            ])
             .args(["--capabilities", "CAPABILITY_IAM", "--template-file"])
             .arg(example.join("template.yaml"))
             .args(["--parameter-overrides", &format!("AuthorizerArn={arn}")]);
         succeed(&mut deploy, STEP_LIMIT)?;
-        self.authorizer(&["check", STACK, EXAMPLE, TOKEN])
+        self.authorizer(&["check", &self.stack, &example_stack, TOKEN])
+    }
+
+    /// The stack of the example.
+    pub(super) fn example_stack(&self) -> String {
+        format!("{}-example", self.stack)
     }
 
     /// A command of `infrastructure/emulator/authorizer.py`; the last line that it says.

@@ -1,4 +1,4 @@
-//! The emulator, ministack, with permissions enforced.
+//! The emulator, ministack, with permissions enforced; or one that runs already.
 
 use std::{
     fs,
@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::service::{Service, free_port};
-use crate::{python::Environment, workspace::command};
+use crate::{
+    python::Environment,
+    workspace::{self, command},
+};
 
 const REGION: &str = "eu-central-1";
 /// Where the emulator looks for programs, such as Node for functions that are written for it.
@@ -15,7 +18,8 @@ pub(super) const PATH: &str = "PATH=/usr/local/bin:/usr/bin:/bin";
 
 pub(super) struct Emulator {
     pub(super) endpoint_url: String,
-    service: Service,
+    /// None if it ran before.
+    service: Option<Service>,
 }
 
 impl Emulator {
@@ -27,8 +31,9 @@ impl Emulator {
         fs::create_dir_all(&home).map_err(|error| error.to_string())?;
         let port = free_port()?;
         let endpoint_url = format!("http://127.0.0.1:{port}");
-        let mut command = Command::new(environment.program("ministack"));
+        let mut command = Command::new(environment.program("python"));
         command
+            .arg(workspace::root().join("infrastructure/emulator/start.py"))
             .current_dir(&home)
             // Its functions inherit its environment.
             .env_clear()
@@ -49,7 +54,12 @@ impl Emulator {
             .env("DOCKER_HOST", format!("unix://{}", home.join("no-docker").display()));
         let mut service = Service::start("emulator", &mut command, directory)?;
         service.listens_on(port)?;
-        Ok(Self { endpoint_url, service })
+        Ok(Self { endpoint_url, service: Some(service) })
+    }
+
+    /// One that runs already, and goes on running.
+    pub(super) fn running(endpoint_url: String) -> Self {
+        Self { endpoint_url, service: None }
     }
 
     /// A command that finds the emulator, and nothing else of AWS.
@@ -72,8 +82,8 @@ impl Emulator {
         command
     }
 
-    /// Ends the emulator and its functions.
+    /// Ends the emulator and its functions, unless it ran before.
     pub(super) fn stop(self) -> Result<(), String> {
-        self.service.stop()
+        self.service.map_or(Ok(()), Service::stop)
     }
 }

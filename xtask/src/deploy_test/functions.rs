@@ -1,30 +1,56 @@
 //! The functions' binaries, where `sam deploy` of a copy of the template looks for them: the
 //! repository's own `target/lambda` holds what an engineer is about to deploy.
 
-use std::{ffi::OsString, fs, path::Path, process::Command};
+use std::{ffi::OsString, fmt, fs, path::Path, process::Command};
 
 use super::{BUILD_LIMIT, succeed};
 use crate::{
     python::Environment,
-    verify::built_program,
+    verify::{Programs, built_program},
     workspace::{self, cargo, command},
 };
 
 /// Which binaries are deployed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Build {
-    /// Those of the development profile. `cargo test` has built them already, and they panic where
-    /// arithmetic overflows.
+#[derive(Clone, Copy)]
+pub(crate) enum Build<'a> {
+    /// Those that the build step of `verify` has built, with the features of the whole workspace.
+    Given(&'a Programs),
+    /// Those of the development profile with the features of their own, as in a release. They panic
+    /// where arithmetic overflows.
     Development,
     /// Those of a release, by `cargo lambda build`: it takes minutes.
     Release,
 }
 
+impl fmt::Display for Build<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Given(_) => "those of the build step",
+            Self::Development => "of the development profile",
+            Self::Release => "of a release",
+        })
+    }
+}
+
 /// Puts every function and the template into this folder.
-pub(super) fn prepare(build: Build, tools: &Environment, directory: &Path) -> Result<(), String> {
+pub(super) fn prepare(
+    build: Build<'_>,
+    tools: &Environment,
+    directory: &Path,
+) -> Result<(), String> {
     let lambda = directory.join("target/lambda");
     fs::create_dir_all(&lambda).map_err(|error| error.to_string())?;
     match build {
+        Build::Given(programs) => {
+            for name in names()? {
+                let program = programs.get(&name);
+                strip(
+                    program.ok_or_else(|| format!("there is no program {name}"))?,
+                    &name,
+                    &lambda,
+                )?;
+            }
+        }
         Build::Development => development(&lambda)?,
         Build::Release => release(tools, &lambda)?,
     }
@@ -36,29 +62,36 @@ pub(super) fn prepare(build: Build, tools: &Environment, directory: &Path) -> Re
 }
 
 fn development(lambda: &Path) -> Result<(), String> {
-    let mut build = of_all(cargo("build --message-format json-render-diagnostics --bins"))?;
-    for (name, program) in succeed(&mut build, BUILD_LIMIT)?.out().filter_map(built_program) {
-        let bootstrap = lambda.join(&name).join("bootstrap");
-        fs::create_dir_all(lambda.join(&name)).map_err(|error| error.to_string())?;
-        // A third of the size: what is left out tells debuggers about lines.
-        let mut strip = command("strip");
-        strip.arg("-o").arg(&bootstrap).arg(&program);
-        if succeed(&mut strip, BUILD_LIMIT).is_err() {
-            fs::copy(&program, &bootstrap)
-                .map_err(|error| format!("{} cannot be copied: {error}", program.display()))?;
-        }
+    let build = cargo("build --message-format json-render-diagnostics --bins");
+    let built = succeed(&mut of_all_functions(build)?, BUILD_LIMIT)?;
+    for (name, program) in built.out().filter_map(built_program) {
+        strip(&program, &name, lambda)?;
+    }
+    Ok(())
+}
+
+/// Puts the program in its place, at a third of its size: what is left out tells debuggers about lines.
+fn strip(program: &Path, name: &str, lambda: &Path) -> Result<(), String> {
+    let folder = lambda.join(name);
+    let bootstrap = folder.join("bootstrap");
+    fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    let mut strip = command("strip");
+    strip.arg("-o").arg(&bootstrap).arg(program);
+    if succeed(&mut strip, BUILD_LIMIT).is_err() {
+        fs::copy(program, &bootstrap)
+            .map_err(|error| format!("{} cannot be copied: {error}", program.display()))?;
     }
     Ok(())
 }
 
 fn release(tools: &Environment, lambda: &Path) -> Result<(), String> {
-    let mut build = of_all(cargo("lambda build --release --compiler cargo"))?;
+    let mut build = of_all_functions(cargo("lambda build --release --compiler cargo"))?;
     build.env("PATH", path_with(tools)?).arg("--lambda-dir").arg(lambda);
     succeed(&mut build, BUILD_LIMIT).map(drop)
 }
 
 /// This command for the package of every function.
-fn of_all(mut command: Command) -> Result<Command, String> {
+pub(crate) fn of_all_functions(mut command: Command) -> Result<Command, String> {
     for name in names()? {
         command.args(["--package", &name]);
     }

@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(100);
 
 /// It is ended when this is dropped.
-pub(super) struct Service {
+pub(crate) struct Service {
     name: &'static str,
     log: PathBuf,
     child: Child,
@@ -24,7 +24,7 @@ pub(super) struct Service {
 impl Service {
     /// Starts the command in a group of processes of its own, so that nothing is left behind, with
     /// what it says in a file of this folder.
-    pub(super) fn start(
+    pub(crate) fn start(
         name: &'static str,
         command: &mut Command,
         directory: &Path,
@@ -43,7 +43,7 @@ impl Service {
     }
 
     /// Waits until it listens on this port of the loopback address.
-    pub(super) fn listens_on(&mut self, port: u16) -> Result<(), String> {
+    pub(crate) fn listens_on(&mut self, port: u16) -> Result<(), String> {
         let (name, log) = (self.name, self.log.display().to_string());
         let is_open = |service: &mut Self| {
             if let Ok(Some(status)) = service.child.try_wait() {
@@ -55,7 +55,7 @@ impl Service {
     }
 
     /// Asks it and all that it has started to end, and waits until it has.
-    pub(super) fn stop(mut self) -> Result<(), String> {
+    pub(crate) fn stop(mut self) -> Result<(), String> {
         self.signal("TERM");
         let ended = self.poll(|service| service.child.try_wait().ok().flatten());
         ended.map(drop).ok_or_else(|| format!("{} does not end by itself", self.name))
@@ -91,7 +91,7 @@ impl Drop for Service {
 }
 
 /// A port of the loopback address that nobody listens on at the moment.
-pub(super) fn free_port() -> Result<u16, String> {
+pub(crate) fn free_port() -> Result<u16, String> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| error.to_string())?;
     listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())

@@ -192,6 +192,6 @@ async fn with_missing_or_broken_secrets_nobody_is_allowed() {
             lines.iter().filter(|line| line.contains(&format!("\"{name}\":1"))).count()
         };
         assert!(count(metric) > 0, "no metric tells of the secrets: {lines:?}");
-        assert_eq!(count("EventFailed"), 2, "{lines:?}");
+        assert_eq!(count("ServerErrors"), 2, "{lines:?}");
     }
 }

@@ -109,11 +109,32 @@ async fn a_bad_change_of_the_limits_is_told_by_a_metric() {
 }
 
 #[tokio::test]
+async fn settings_of_a_newer_version_are_told_by_a_metric() {
+    let aws = start_aws(&Options::default()).await.unwrap();
+    let bearer = open_session(&aws).await;
+    let client = Client::new(&configuration_of_emulator(&aws.endpoint_url()).await);
+    let put = client.put_item().table_name("minigate-Main");
+    put.item("PK", AttributeValue::S("LIMITS".to_owned()))
+        .item("SK", AttributeValue::S("SETTINGS".to_owned()))
+        .item("version", AttributeValue::N("1".to_owned()))
+        .item("format", AttributeValue::N("2".to_owned()))
+        .item("settings", AttributeValue::M([].into()))
+        .send()
+        .await
+        .unwrap();
+    let lines = lines_of_reads(&limited(&aws), &bearer).await;
+    assert_eq!(metrics(&lines, "PoliciesMalformed"), 1, "{lines:?}");
+    assert_eq!(metrics(&lines, "PoliciesUnavailable"), 0, "{lines:?}");
+    let is_explained = lines.iter().any(|line| line.contains("format is 2, of a newer version"));
+    assert!(is_explained, "{lines:?}");
+}
+
+#[tokio::test]
 async fn limits_that_cannot_be_read_are_told_by_a_metric() {
     let aws = start_aws(&Options::default()).await.unwrap();
     let bearer = open_session(&aws).await;
     let faults = FaultProxy::start(&aws.endpoint_url()).await.unwrap();
-    let read = Target::from("GetItem").within("LIMITS");
+    let read = Target::from("Query").within("LIMITS");
     let failing = faults.inject(read, Fault::ServerError);
     let mut variables = limited(&aws);
     for (_, value) in variables.iter_mut().filter(|(name, _)| name == "AWS_ENDPOINT_URL") {

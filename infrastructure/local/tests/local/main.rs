@@ -2,8 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod authorizer;
+mod aws_endpoint;
 mod cache;
 mod command;
+mod compression;
 mod functions;
 mod limits;
+mod readme;
+mod real_bot;
 mod reference;
+mod workers;

@@ -95,3 +95,43 @@ async fn what_cannot_be_checked_is_served_to_who_prefers_it_to_an_error_and_not_
     one.cache.invalidate_tag(&tags[0]).await.unwrap_err();
     assert!(fail(strict().tolerant()).await.is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_loaded_while_its_tag_is_held_is_not_kept() {
+    const HOLD: Duration = SECOND.saturating_mul(5);
+    let world = World::ideal();
+    let (one, other) = (world.instance(0), world.instance(0));
+    let (numbers, elsewhere) = (in_memory(&one, |n| n), in_memory(&other, |n| n));
+    let (origin, tags) = (Origin::default(), [Tag::new("user#1").unwrap()]);
+    let read = async |numbers: &Namespace<u64>| {
+        *origin.read(numbers.at("a").unwrap().tags(&tags).consistent()).await.unwrap()
+    };
+    assert_eq!((read(&numbers).await, read(&elsewhere).await), (1, 2));
+    sleep(SECOND).await;
+    assert_eq!((read(&numbers).await, read(&elsewhere).await), (1, 2), "kept");
+    let before = one.level.calls();
+    one.cache.hold_tag(&tags[0], HOLD).await.unwrap();
+    assert_eq!(one.level.calls(), before + 1, "one write");
+    // Whenever the write is made within the hold, each instance loads after it.
+    for loads in [3, 5, 7, 9] {
+        assert_eq!((read(&numbers).await, read(&elsewhere).await), (loads, loads + 1));
+        sleep(HOLD / 4).await;
+    }
+    sleep(SECOND / 10).await;
+    assert_eq!((read(&numbers).await, read(&elsewhere).await), (11, 12));
+    assert_eq!((read(&numbers).await, read(&elsewhere).await), (11, 12), "kept again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_that_fails_takes_nothing_from_this_process() {
+    let world = World::ideal();
+    let one = world.instance(0);
+    let numbers = in_memory(&one, |n| n.outage_window(OUTAGE_WINDOW));
+    let (origin, tags) = (Origin::default(), [Tag::new("user#1").unwrap()]);
+    let strict = || numbers.at("a").unwrap().tags(&tags).consistent();
+    origin.read(strict()).await.unwrap();
+    sleep(SECOND).await;
+    one.level.set(Weather::Down);
+    one.cache.hold_tag(&tags[0], SECOND).await.unwrap_err();
+    assert_eq!(seen(&fail(strict().tolerant()).await.unwrap()), (1, Source::Memory, false));
+}

@@ -18,7 +18,8 @@ use tokio::{
 use crate::{Aws, clients, dynamodb::create_table};
 
 async fn start_error(address: SocketAddr, data_dir: Option<PathBuf>) -> StartError {
-    EmbeddedAws::start(Options { address, data_dir }).await.expect_err("it does not start")
+    let options = Options { address, data_dir, ..Options::default() };
+    EmbeddedAws::start(options).await.expect_err("it does not start")
 }
 
 #[tokio::test]
@@ -93,9 +94,14 @@ async fn a_directory_that_is_a_file_is_named() {
 
 /// Sends one request by hand and returns the whole answer.
 async fn post(address: SocketAddr, target: &str) -> String {
+    send(address, "POST", &format!("host: localhost\r\n{target}")).await
+}
+
+/// The same with these headers, that of the host included.
+async fn send(address: SocketAddr, method: &str, headers: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!(
-        "POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{target}content-length: 2\r\n\
+        "{method} / HTTP/1.1\r\n{headers}connection: close\r\ncontent-length: 2\r\n\
          content-type: application/x-amz-json-1.0\r\n\r\n{{}}"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -109,7 +115,9 @@ async fn what_is_not_embedded_is_refused_in_the_way_of_aws() {
     let aws = Aws::start().await;
     for (target, code) in [
         ("", "UnknownOperationException"),
-        ("x-amz-target: AmazonSQS.SendMessage\r\n", "UnknownOperationException"),
+        ("x-amz-target: AmazonSQS.SendMessage\r\n", "SerializationException"),
+        ("x-amz-target: AmazonSQS.AddPermission\r\n", "InvalidAction"),
+        ("x-amz-target: AmazonSNS.Publish\r\n", "UnknownOperationException"),
         ("x-amz-target: DynamoDB_20120810.Fly\r\n", "UnknownOperationException"),
         ("x-amz-target: secretsmanager.RotateSecret\r\n", "UnknownOperationException"),
         ("x-amz-target: secretsmanager.GetSecretValue\r\n", "SerializationException"),
@@ -118,6 +126,41 @@ async fn what_is_not_embedded_is_refused_in_the_way_of_aws() {
         let status = answer.lines().next();
         assert!(status.is_some_and(|line| line.contains(" 400 ")), "{target}: {answer}");
         assert!(answer.contains(code), "{target}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn web_pages_are_refused() {
+    let aws = Aws::start().await;
+    let (address, port) = (aws.embedded.address(), aws.embedded.address().port());
+    let list = "x-amz-target: secretsmanager.ListSecrets\r\n";
+    for host in [format!("127.0.0.1:{port}"), format!("localhost:{port}"), "[::1]".to_owned()] {
+        for origin in [String::new(), format!("origin: http://{host}\r\n")] {
+            let answer = send(address, "POST", &format!("host: {host}\r\n{origin}{list}")).await;
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{host} {origin}: {answer}");
+            assert!(!answer.to_lowercase().contains("access-control"), "{answer}");
+        }
+    }
+    let own = format!("host: 127.0.0.1:{port}\r\n");
+    for (headers, expected) in [
+        // As after DNS rebinding.
+        (format!("host: evil.example:{port}\r\n"), "loopback host only"),
+        (format!("host: 127.0.0.1.evil.example:{port}\r\n"), "evil.example"),
+        (format!("{own}host: evil.example\r\n"), "one header Host"),
+        (String::new(), "one header Host"),
+        // As from a page of another site, of another local server, of a file.
+        (format!("{own}origin: https://evil.example\r\n"), "https://evil.example"),
+        (format!("{own}origin: http://localhost:5173\r\n"), "no web pages"),
+        (format!("{own}origin: null\r\n"), "no web pages"),
+    ] {
+        for target in ["", list, "x-amz-target: DynamoDB_20120810.ListTables\r\n"] {
+            let answer = send(address, "POST", &format!("{headers}{target}")).await;
+            assert!(answer.starts_with("HTTP/1.1 403 "), "{headers}{target}: {answer}");
+            assert!(answer.contains(expected), "{headers}{target}: {answer}");
+            assert!(!answer.to_lowercase().contains("access-control"), "{answer}");
+        }
+        let preflight = send(address, "OPTIONS", &headers).await;
+        assert!(preflight.starts_with("HTTP/1.1 403 "), "{headers}: {preflight}");
     }
 }
 

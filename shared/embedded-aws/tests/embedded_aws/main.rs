@@ -6,6 +6,7 @@
 mod dynamodb;
 mod endpoint;
 mod secrets_manager;
+mod sqs;
 mod template;
 
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedHttpClient};

@@ -9,7 +9,9 @@ use aws_sdk_secretsmanager::{
     primitives::Blob,
 };
 
-use crate::Aws;
+use minigate_embedded_aws::{EmbeddedAws, Options};
+
+use crate::{Aws, clients};
 
 /// Tokens of legal length, which become version ids.
 const FIRST: &str = "00000000-0000-0000-0000-000000000001";
@@ -248,4 +250,33 @@ async fn secrets_are_listed_in_pages() {
         .map(|secret| (secret.name().unwrap_or_default(), secret.description().unwrap_or_default()))
         .collect();
     assert_eq!(names, [("a", "a"), ("b", "b"), ("c", "c")]);
+}
+
+#[tokio::test]
+async fn secrets_in_a_directory_outlive_the_process() {
+    let directory = std::env::temp_dir().join(format!("embedded-secrets-{}", std::process::id()));
+    let options = || Options { data_dir: Some(directory.clone()), ..Options::default() };
+    let file = directory.join("secrets.json");
+
+    let first = EmbeddedAws::start(options()).await.unwrap();
+    let (_, secrets) = clients(&first.endpoint_url());
+    secrets.create_secret().name("bot").secret_string("first").send().await.unwrap();
+    secrets.put_secret_value().secret_id("bot").secret_string("second").send().await.unwrap();
+    first.shutdown().await;
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&file).unwrap());
+    assert_eq!(mode & 0o777, 0o600, "others can read the secrets");
+
+    let second = EmbeddedAws::start(options()).await.unwrap();
+    let (_, secrets) = clients(&second.endpoint_url());
+    for (stage, expected) in [("AWSCURRENT", "second"), ("AWSPREVIOUS", "first")] {
+        let read = secrets.get_secret_value().secret_id("bot").version_stage(stage).send().await;
+        assert_eq!(read.unwrap().secret_string(), Some(expected));
+    }
+    second.shutdown().await;
+
+    std::fs::write(&file, r#"{"bot": "SECRET-VALUE"}"#).unwrap();
+    let error = EmbeddedAws::start(options()).await.expect_err("it does not start").to_string();
+    assert!(error.contains("secrets.json is damaged at line 1"), "{error}");
+    assert!(!error.contains("SECRET-VALUE"), "{error}");
+    std::fs::remove_dir_all(directory).unwrap();
 }

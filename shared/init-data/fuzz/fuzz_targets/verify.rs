@@ -1,7 +1,8 @@
 //! Arbitrary strings, both as they are and signed, so that what lies behind the signature check is
 //! reached as well.
 //!
-//! `cargo +nightly fuzz run verify` in the folder of the crate.
+//! `cargo xtask verify --only fuzz` runs it for a minute on the stable compiler, `cargo +nightly fuzz
+//! run verify` in the folder of the crate with the address sanitizer.
 
 #![no_main]
 

@@ -7,6 +7,8 @@ use serde::Serialize;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Mistake {
+    /// Nothing at all, or nothing but white space and quotes.
+    Empty,
     /// White space or quotes around the string.
     Surroundings,
     /// `tma ` in front.
@@ -52,6 +54,10 @@ impl Mistake {
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
+            Self::Empty => {
+                "the string is empty, as Telegram.WebApp.initData is where Telegram did not open \
+                 the page as a Mini App"
+            }
             Self::Surroundings => "there are white space or quotes around the string: strip them",
             Self::AuthorizationScheme => {
                 "the string still begins with the authorization scheme \"tma \": strip it"
@@ -108,10 +114,17 @@ impl Mistake {
                 "Telegram's test servers signed this: use the bot's token from there"
             }
             Self::OtherBot => {
-                "no token fits: the Mini App was opened from another bot, or the data was changed"
+                "no token fits: the Mini App was opened from another bot, the token was revoked \
+                 since, or the data was changed"
             }
         }
     }
+}
+
+/// Whether JSON text names a photo where Telegram keeps them. Clients that send it send `signature`
+/// too; data that somebody else signed, or an older client sent, may never have had one.
+pub(super) fn has_telegrams_photo(json: &str) -> bool {
+    json.replace("\\/", "/").contains("://t.me/i/userpic/")
 }
 
 /// Whether JSON text looks unlike Telegram's, which escapes slashes and writes no spaces.

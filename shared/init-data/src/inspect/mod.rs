@@ -112,6 +112,10 @@ impl Inspector {
             age_seconds: None,
         };
         match Fields::parse(&inner) {
+            _ if inner.is_empty() => {
+                mistakes = vec![Mistake::Empty];
+                report.unreadable = Some(Error::Malformed.code());
+            }
             _ if mistakes.contains(&Mistake::InitDataUnsafe) => {
                 report.unreadable = Some(Error::Malformed.code());
             }
@@ -165,10 +169,11 @@ impl Inspector {
         if has("id") && has("first_name") && !has("user") {
             mistakes.push(Mistake::LoginWidget);
         }
-        if !has("signature") {
+        let user = fields.get("user");
+        if !has("signature") && user.is_some_and(mistake::has_telegrams_photo) {
             mistakes.push(Mistake::SignatureDropped);
         }
-        if fields.get("user").is_some_and(mistake::is_reserialised) {
+        if user.is_some_and(mistake::is_reserialised) {
             mistakes.push(Mistake::ReserialisedJson);
         }
         mistakes

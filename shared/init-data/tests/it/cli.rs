@@ -13,6 +13,10 @@ fn run(arguments: &[&str], input: &str) -> Output {
         .args(arguments)
         .env("TOKEN", BOT_TOKEN)
         .env("OTHER_TOKEN", OTHER_TOKEN)
+        .env("PADDED_TOKEN", format!("{BOT_TOKEN}\n"))
+        .env("QUOTED_TOKEN", format!("\"{BOT_TOKEN}\""))
+        .env("EMPTY_TOKEN", "")
+        .env("SHORT_TOKEN", "AAF-without-a-bot")
         .env_remove("INIT_DATA_BOT_TOKEN")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -23,7 +27,9 @@ fn run(arguments: &[&str], input: &str) -> Output {
     let _ = command.stdin.take().unwrap().write_all(input.as_bytes());
     let output = command.wait_with_output().unwrap();
     for text in [&output.stdout, &output.stderr] {
-        assert!(!String::from_utf8_lossy(text).contains("AAF-"), "a secret was printed");
+        let text = String::from_utf8_lossy(text);
+        assert!(!text.contains("AAF-"), "a secret was printed");
+        assert!(!text.contains('\x1b'), "colours for a reader that is no terminal: {text:?}");
     }
     output
 }
@@ -150,6 +156,39 @@ fn inspect_explains() {
     let json: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json["verdicts"][0]["result"], "ok");
     assert_eq!(json["mistakes"], json!([]));
+}
+
+#[test]
+fn inspect_says_that_its_input_is_empty() {
+    for input in ["", "\n"] {
+        let report = run(&["inspect", "--token-env", "TOKEN"], input);
+        assert_eq!(report.status.code(), Some(1));
+        assert!(text(&report.stdout).contains("- the string is empty"), "{}", text(&report.stdout));
+    }
+}
+
+#[test]
+fn what_is_around_a_token_is_named() {
+    let path = std::env::temp_dir().join(format!("init-data-token-{}", std::process::id()));
+    let path_text = path.to_str().unwrap();
+    for command in [&["inspect"][..], &["verify"], &["verify", "--login-widget"], &["sign"]] {
+        for (variable, expected) in [
+            ("PADDED_TOKEN", "there is white space or a quote around the bot token"),
+            ("QUOTED_TOKEN", "there is white space or a quote around the bot token"),
+            ("EMPTY_TOKEN", "the bot token is empty"),
+            ("SHORT_TOKEN", "the bot token is not of the form"),
+        ] {
+            let output = run(&[command, &["--token-env", variable, "a=b"]].concat(), "");
+            let message = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{message}");
+            assert!(message.contains(&format!("{variable}: {expected}")), "{command:?}: {message}");
+        }
+    }
+    // Of a file, lines are taken without what is around them.
+    std::fs::write(&path, format!("  {BOT_TOKEN} \r\n\n")).unwrap();
+    let signed = run(&["sign", "--token-file", path_text, "a=b"], "");
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(signed.status.code(), Some(0), "{}", text(&signed.stderr));
 }
 
 #[test]

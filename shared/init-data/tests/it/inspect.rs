@@ -114,6 +114,28 @@ fn a_lost_signature_and_another_bot_are_suspected() {
     let other = Signer::from_bot_token(OTHER_TOKEN).unwrap().with_third_party_key([7; 32]);
     let init_data = other.sign(&[("user", USER)], NOW).unwrap();
     assert_eq!(inspect(&init_data).mistakes, [Mistake::OtherBot]);
+    assert!(Mistake::OtherBot.advice().contains("revoked"), "{}", Mistake::OtherBot.advice());
+}
+
+#[test]
+fn a_signature_that_never_was_is_not_missed() {
+    let other = Signer::from_bot_token(OTHER_TOKEN).unwrap();
+    // What tests and `cargo dev` sign.
+    let user = r#"{"id":42,"first_name":"Ada","username":"ada"}"#;
+    let init_data = other.sign(&[("user", user), ("chat_type", "private")], NOW).unwrap();
+    assert_eq!(inspect(&init_data).mistakes, [Mistake::OtherBot]);
+    let without_user = other.sign(&[("start_param", "a")], NOW).unwrap();
+    assert_eq!(inspect(&without_user).mistakes, [Mistake::OtherBot]);
+}
+
+#[test]
+fn an_empty_string_is_named() {
+    for input in ["", " ", "\r\n", "\"\""] {
+        let report = inspect(input);
+        assert_eq!(report.mistakes, [Mistake::Empty], "{input:?}");
+        assert_eq!(report.unreadable, Some("malformed"), "{input:?}");
+        assert!(!report.is_accepted(), "{input:?}");
+    }
 }
 
 #[test]

@@ -1,11 +1,16 @@
 //! Init data as credentials.
 
+use std::time::Duration;
+
 use axum::http::HeaderMap;
 use minigate_domain::{BotId, Timestamp, UserId};
 use minigate_init_data::InitData;
 
 use super::credentials::Credentials;
-use crate::{Code, Platform, Problem};
+use crate::{Code, Platform, Problem, settings::MAX_INIT_DATA_AGE};
+
+/// Clocks differ, and that of DynamoDB, by which it deletes a replay guard, is another one.
+const MARGIN: Duration = Duration::from_secs(60 * 60);
 
 /// A user as Telegram has just described them.
 #[derive(Clone, Debug)]
@@ -22,8 +27,9 @@ pub struct TelegramUser {
     pub language_code: Option<String>,
     /// The hash of the init data: no two init data have the same one.
     pub init_data_hash: Option<String>,
-    /// When the init data will be too old to be taken.
-    pub init_data_expires_at: Timestamp,
+    /// When the init data will be too old to be taken by any instance, whatever age the deployment
+    /// may come to allow.
+    pub init_data_gone_at: Timestamp,
 }
 
 /// Verifies init data from the body of a request, or else from its `Authorization` header.
@@ -38,15 +44,15 @@ pub async fn verify_init_data(
 ) -> Result<TelegramUser, Problem> {
     let init_data = match (Credentials::of(headers), from_body) {
         (Ok(_), Some(_)) => {
-            return Err(Problem::new(Code::AuthorizationMalformed)
+            return Err(Problem::new(Code::AUTHORIZATION_MALFORMED)
                 .field("authorization", "must be absent when the body holds `init_data`"));
         }
         (Ok(Credentials::InitData(init_data)), None) => init_data,
         (Ok(Credentials::AccessToken(_)), None) => {
-            return Err(Problem::new(Code::AuthorizationMalformed)
+            return Err(Problem::new(Code::AUTHORIZATION_MALFORMED)
                 .field("authorization", "must be `tma <init data>` on this route"));
         }
-        (Err(problem), Some(init_data)) if problem.code() == Code::AuthorizationMissing => {
+        (Err(problem), Some(init_data)) if problem.code() == Code::AUTHORIZATION_MISSING => {
             init_data
         }
         (Err(problem), _) => return Err(problem),
@@ -59,22 +65,20 @@ pub(super) async fn verify(
     init_data: &str,
     only: Option<BotId>,
 ) -> Result<TelegramUser, Problem> {
+    let max_age = platform.settings().init_data_max_age;
     let now = platform.now().unix_seconds();
-    let (verified, bot_id) = platform.bots.verify(init_data, only, now).await?;
-    telegram_user(&verified, bot_id, platform)
+    let (verified, bot_id) = platform.bots.verify(init_data, only, max_age, now).await?;
+    telegram_user(&verified, bot_id)
 }
 
-fn telegram_user(
-    verified: &InitData,
-    bot_id: BotId,
-    platform: &Platform,
-) -> Result<TelegramUser, Problem> {
+fn telegram_user(verified: &InitData, bot_id: BotId) -> Result<TelegramUser, Problem> {
     let user = verified
         .user()
-        .ok_or_else(|| Problem::new(Code::UserMissing).field("init_data", "must name a `user`"))?;
+        .ok_or_else(|| Problem::new(Code::USER_MISSING).field("init_data", "must name a `user`"))?;
     let id = UserId::new(user.id).map_err(|error| {
-        Problem::new(Code::UserInvalid).field("init_data", format!("`user.id` is {error}"))
+        Problem::new(Code::USER_INVALID).field("init_data", format!("`user.id` is {error}"))
     })?;
+    // Not the present age: when it is raised, init data that had become too old is taken again.
     let signed_at = Timestamp::from_unix_millis(verified.auth_date().saturating_mul(1_000));
     Ok(TelegramUser {
         id,
@@ -83,6 +87,6 @@ fn telegram_user(
         last_name: user.last_name.clone(),
         language_code: user.language_code.clone(),
         init_data_hash: verified.hash().map(str::to_owned),
-        init_data_expires_at: signed_at.after(platform.config.init_data_max_age),
+        init_data_gone_at: signed_at.after(MAX_INIT_DATA_AGE + MARGIN),
     })
 }

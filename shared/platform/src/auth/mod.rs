@@ -22,5 +22,6 @@ mod user;
 
 pub use init_data::{TelegramUser, verify_init_data};
 pub use user::{
-    Admin, LiveAccount, LiveAdmin, LiveUser, User, tell_of_ended_sessions, verify_refresh_token,
+    Admin, LiveAccount, LiveAdmin, LiveUser, User, notify_of_ended_sessions, open_session,
+    verify_refresh_token,
 };

@@ -8,6 +8,8 @@ use axum::{
 };
 use futures_util::future::BoxFuture;
 use minigate_domain::{BotId, SessionId, Tier, Timestamp, UserId};
+use minigate_store::{AlreadyUsed, OpenSession, OpenedSession, StoreError};
+use tokio::time::timeout;
 
 use super::{credentials::Credentials, init_data};
 use crate::{
@@ -16,6 +18,10 @@ use crate::{
     limits::{Charge, RateLimits, Rule},
     tokens::{AccessClaims, KeyRing, RefreshClaims, TokenError},
 };
+
+/// How long the opening of a session waits for others of the same user. With the store's own four
+/// seconds, the answer comes before the deadline of a request.
+const LONGEST_TURN: Duration = Duration::from_secs(4);
 
 /// A user with good credentials: an access token, verified in memory, or init data.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +65,7 @@ impl User {
     ///
     /// # Errors
     /// A problem that names `authorization` if there are none or they are refused, or
-    /// [`Code::SecretsUnavailable`].
+    /// [`Code::SECRETS_UNAVAILABLE`].
     pub async fn of(platform: &Platform, headers: &HeaderMap) -> Result<Self, Problem> {
         match Credentials::of(headers)? {
             Credentials::AccessToken(token) => {
@@ -69,7 +75,7 @@ impl User {
                 Ok(Self { id: user_id, bot_id, session_id, token_made_at, tier })
             }
             Credentials::InitData(_) if platform.config.init_data_one_time_use => {
-                Err(Problem::new(Code::InitDataNotAccepted)
+                Err(Problem::new(Code::INIT_DATA_NOT_ACCEPTED)
                     .detail("Exchange the init data for a session with POST /v1/sessions."))
             }
             Credentials::InitData(init_data) => {
@@ -121,8 +127,12 @@ impl FromRequestParts<Platform> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
         let user = authenticate(parts, platform).await?;
-        if !platform.config.admins.contains(&user.id) {
-            return Err(Problem::new(Code::AdminRequired));
+        if !platform.settings().admins.contains(&user.id) {
+            return Err(if platform.live.may_have_more_admins() {
+                Problem::new(Code::STORE_UNAVAILABLE).retry_after(Duration::from_secs(1))
+            } else {
+                Problem::new(Code::ADMIN_REQUIRED)
+            });
         }
         charge(Rule::Admin, &user, parts, platform).await?;
         Ok(Self(user))
@@ -171,21 +181,75 @@ async fn live_account(
         platform.now() <= latest.after(account.age())
     });
     let account = if is_newer { accounts.reload(user.id).await? } else { account };
-    if has_session(&account) { Ok(account) } else { Err(Problem::new(Code::SessionRevoked)) }
+    if has_session(&account) { Ok(account) } else { Err(Problem::new(Code::SESSION_REVOKED)) }
 }
 
-/// Tells other instances, beside the request, that sessions of the user have ended of which one was
-/// last opened or refreshed at `last_used`. If no access token from then can still be good, nobody has
-/// to be told.
+/// Opens a session, as [`Store::open_session`] does, and notifies other instances of sessions that end
+/// for it. It goes on if the request is stopped.
+///
+/// # Errors
+/// [`AlreadyUsed`], or as the outer result what the store says.
+///
+/// [`Store::open_session`]: minigate_store::Store::open_session
+pub async fn open_session(
+    platform: &Platform,
+    request: OpenSession,
+    account: minigate_store::Account,
+    now: Timestamp,
+) -> Result<Result<OpenedSession, AlreadyUsed>, Problem> {
+    let shared = platform.clone();
+    let opening = async move {
+        let user_id = request.first_profile.user_id;
+        let opened = open_in_turn(&shared, &request, account, now).await;
+        let last_used = match &opened {
+            Ok(Ok(opened)) => opened.ended_last_used,
+            // Perhaps it is open, and one has ended for it.
+            Err(StoreError::Unavailable { .. }) => Some(now),
+            Ok(Err(AlreadyUsed)) | Err(_) => None,
+        };
+        if let Some(last_used) = last_used {
+            notify_of_ended_sessions(&shared, user_id, last_used);
+        }
+        opened
+    };
+    let opened = platform.background.complete(opening).await.map_err(Problem::internal)?;
+    opened.map_err(Problem::from)
+}
+
+/// Of requests of one user that this instance has at the same time, each begins when the one before is
+/// done.
+async fn open_in_turn(
+    platform: &Platform,
+    request: &OpenSession,
+    account: minigate_store::Account,
+    now: Timestamp,
+) -> Result<Result<OpenedSession, AlreadyUsed>, StoreError> {
+    let user_id = request.first_profile.user_id;
+    let turn = platform.openings.of(user_id);
+    let (_turn, account) = if let Ok(held) = turn.try_lock() {
+        (held, account)
+    } else {
+        let held = timeout(LONGEST_TURN, turn.lock()).await;
+        let held = held.map_err(|_| StoreError::Contended { operation: "a turn", attempts: 1 })?;
+        // Whoever came before has changed it.
+        (held, platform.store.account(user_id).await?)
+    };
+    platform.store.open_session(request, account, now).await
+}
+
+/// Notifies other instances, in the background, that sessions of the user have ended of which one was
+/// last opened or refreshed at `last_used`. If no access token from then can still be good, it is not
+/// needed.
 ///
 /// A repetition of a refresh makes an access token that is younger. It may then be taken until it
-/// ends, as when telling fails.
-pub fn tell_of_ended_sessions(platform: &Platform, user_id: UserId, last_used: Timestamp) {
+/// ends, as when notifying fails.
+pub fn notify_of_ended_sessions(platform: &Platform, user_id: UserId, last_used: Timestamp) {
     // Both the token and the session name their moment in whole seconds.
     let tolerance = Duration::from_secs(1) + CLOCK_SKEW;
-    let token_ends = last_used.after(platform.config.access_token_lifetime + tolerance);
-    if platform.now() <= token_ends {
-        platform.caches.accounts.changed_beside(user_id);
+    let now = platform.now();
+    let lifetime = platform.settings().longest_access_token(now);
+    if now <= last_used.after(lifetime + tolerance) {
+        platform.caches.accounts.changed_in_background(user_id);
     }
 }
 
@@ -213,9 +277,9 @@ async fn verify_access_token(platform: &Platform, token: &str) -> Result<AccessC
     let claims = with_newer_keys(platform, |keys| keys.verify_access(token, now)).await?;
     claims.map_err(|error| {
         let code = match error {
-            TokenError::Malformed => Code::TokenMalformed,
-            TokenError::UnknownKey | TokenError::Invalid => Code::TokenInvalid,
-            TokenError::Expired => Code::TokenExpired,
+            TokenError::Malformed => Code::TOKEN_MALFORMED,
+            TokenError::UnknownKey | TokenError::Invalid => Code::TOKEN_INVALID,
+            TokenError::Expired => Code::TOKEN_EXPIRED,
         };
         Problem::new(code).field("authorization", error.to_string())
     })
@@ -224,7 +288,7 @@ async fn verify_access_token(platform: &Platform, token: &str) -> Result<AccessC
 /// Verifies a refresh token in memory. Whether its generation is still good, the store knows.
 ///
 /// # Errors
-/// A problem that names the field `refresh_token`, or [`Code::SecretsUnavailable`].
+/// A problem that names the field `refresh_token`, or [`Code::SECRETS_UNAVAILABLE`].
 pub async fn verify_refresh_token(
     platform: &Platform,
     token: &str,
@@ -233,9 +297,9 @@ pub async fn verify_refresh_token(
     let claims = with_newer_keys(platform, |keys| keys.verify_refresh(token, now)).await?;
     claims.map_err(|error| {
         let code = match error {
-            TokenError::Malformed => Code::RefreshTokenMalformed,
-            TokenError::UnknownKey | TokenError::Invalid => Code::RefreshTokenInvalid,
-            TokenError::Expired => Code::RefreshTokenExpired,
+            TokenError::Malformed => Code::REFRESH_TOKEN_MALFORMED,
+            TokenError::UnknownKey | TokenError::Invalid => Code::REFRESH_TOKEN_INVALID,
+            TokenError::Expired => Code::REFRESH_TOKEN_EXPIRED,
         };
         Problem::new(code).field("refresh_token", error.to_string())
     })

@@ -3,7 +3,7 @@
 //! | namespace | what | levels | fresh | grace |
 //! |---|---|---|---|---|
 //! | `account` | a user's profile and the ids of their sessions | memory | 30 min | 60 min |
-//! | `policies` | what administrators have changed of the limits | memory | 10 s | 59 min |
+//! | `policies` | what administrators have changed of limits and settings | memory | 10 s | 59 min |
 //! | `jwks` | the public keys, as they are published | memory, of a cache of its own | 15 s | 59 min |
 //!
 //! Accounts and policies are not in the second level, the table `Volatile`, which has their
@@ -11,7 +11,7 @@
 //! known of a user stays in one table.
 //!
 //! Of the policies, invalidations are not even read: every instance reads the item itself every ten
-//! seconds, so that asking first would tell it nothing sooner. [`crate::limits`] keeps the last good
+//! seconds, so that asking first would tell it nothing sooner. [`crate::settings`] keeps the last good
 //! ones for when the cache has none.
 //!
 //! The cache of `jwks` has no table behind it. Keys are what tokens are trusted by: whoever can write a
@@ -33,19 +33,20 @@ use minigate_cache::{
     BuildError, Cache, CacheBuilder, DynamoLevel, InvalidateError, Levels, MAX_TAG_WINDOW,
     MemoryLevel, Namespace, NamespaceBuilder, Work, level::SecondLevel,
 };
-use minigate_domain::{Entropy, PolicyOverrides};
+use minigate_domain::Entropy;
 use minigate_store::Store;
 
 pub use minigate_cache::Tag;
 
 pub use self::{
-    accounts::{Account, Accounts, CachedAccount},
+    accounts::{Account, Accounts, CachedAccount, HOLD},
     jwks::PublishedKeys,
 };
 use self::{counts::Counts, jwks::KEYS_AT_MOST};
 use crate::{
     Code, Config, Problem,
     secrets::{SigningSecret, Surroundings},
+    settings::InForce,
 };
 
 /// How much the clocks of two instances may differ without an invalidation being missed. For so
@@ -102,8 +103,8 @@ fn unasked(namespace: NamespaceBuilder) -> NamespaceBuilder {
 pub struct Caches {
     /// What is known of a user.
     pub accounts: Accounts,
-    /// What administrators have changed of the limits.
-    pub(crate) policies: Namespace<PolicyOverrides>,
+    /// What administrators have changed of limits and settings.
+    pub(crate) policies: Namespace<InForce>,
     /// The keys that are published.
     pub jwks: PublishedKeys,
     cache: Cache,
@@ -139,10 +140,16 @@ impl Caches {
                 cache.clone(),
                 store.clone(),
                 background,
+                Arc::clone(&clock),
             ),
             policies: policies(&cache).build()?,
             jwks: PublishedKeys::new(jwks(&own).build()?, signing.clone(), clock),
-            counts: Arc::new(Counts::new(cache.clone(), own, store.clone(), surroundings.clone())),
+            counts: Arc::new(Counts::new(
+                cache.clone(),
+                own,
+                config.needs.store.then(|| store.clone()),
+                surroundings.clone(),
+            )),
             cache,
         })
     }
@@ -150,7 +157,7 @@ impl Caches {
     /// Invalidates everything with this tag, in all instances.
     ///
     /// # Errors
-    /// [`Code::StoreUnavailable`]: others may serve what was to be invalidated. Repeating it is safe.
+    /// [`Code::STORE_UNAVAILABLE`]: others may serve what was to be invalidated. Repeating it is safe.
     pub async fn invalidate_tag(&self, tag: &Tag) -> Result<(), Problem> {
         self.cache.invalidate_tag(tag).await.map_err(not_invalidated)
     }
@@ -158,7 +165,7 @@ impl Caches {
     /// Invalidates all of a namespace, in all instances.
     ///
     /// # Errors
-    /// [`Code::StoreUnavailable`], as for a tag.
+    /// [`Code::STORE_UNAVAILABLE`], as for a tag.
     pub async fn clear(&self, namespace: &str) -> Result<(), Problem> {
         self.cache.clear_namespace(namespace).await.map_err(not_invalidated)
     }
@@ -182,5 +189,7 @@ fn builder(level: impl SecondLevel, surroundings: &Surroundings) -> CacheBuilder
 
 /// The error names the tag, which is a user's and must not reach the log.
 fn not_invalidated(error: InvalidateError) -> Problem {
-    Problem::new(Code::StoreUnavailable).retry_after(Duration::from_secs(1)).caused_by(error.source)
+    Problem::new(Code::STORE_UNAVAILABLE)
+        .retry_after(Duration::from_secs(1))
+        .caused_by(error.source)
 }

@@ -16,7 +16,6 @@ use std::{
 use axum::extract::Request;
 use governor::{Quota, RateLimiter, middleware::NoOpMiddleware, state::keyed::HashMapStateStore};
 use minigate_domain::Clock;
-use serde_json::json;
 
 use crate::{Code, Platform, Problem, extract::ClientAddress, system::GovernorClock};
 
@@ -71,9 +70,7 @@ pub(super) fn enforce(platform: &Platform, request: &Request) -> Result<(), Prob
     let network = ClientAddress::of(request.extensions()).network();
     let address = network.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     platform.address_limit.check(address).map_err(|wait| {
-        Problem::new(Code::RateLimited)
-            .member("violated-policies", json!(["address"]))
-            .retry_after(wait)
+        Problem::new(Code::RATE_LIMITED).violated_policy("address").retry_after(wait)
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use minigate_domain::{Tier, UserId};
+use minigate_domain::{SessionId, Tier, UserId};
 
 use super::rules::{Per, Rule};
 use crate::extract::{ApiKeyId, ClientAddress};
@@ -15,6 +15,11 @@ impl Key {
     /// A user.
     pub fn user(id: UserId) -> Self {
         Self::of(Per::User, &id.to_string())
+    }
+
+    /// A session, whether it is alive or not.
+    pub fn session(id: SessionId) -> Self {
+        Self::of(Per::Session, &id.to_string())
     }
 
     /// The network that an address counts as. Clients of which no address is known are one.
@@ -50,6 +55,11 @@ impl Charge {
     /// A unit, for a user of this tier.
     pub fn user(rule: Rule, id: UserId, tier: Tier) -> Self {
         Self { rule, key: Key::user(id), tier, weight: 1 }
+    }
+
+    /// A unit, for this session.
+    pub fn session(rule: Rule, id: SessionId) -> Self {
+        Self { rule, key: Key::session(id), tier: Tier::Free, weight: 1 }
     }
 
     /// A unit, for the address that the request comes from.

@@ -18,8 +18,8 @@
 //! as the instance alone keeps the policy, or is answered 503. It is never a 500.
 
 mod charge;
+mod counts;
 mod headers;
-mod live;
 mod policies;
 mod rules;
 mod tab;
@@ -28,34 +28,29 @@ use std::{
     convert::Infallible,
     future::{Future, poll_fn},
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     task::Poll,
     time::{Duration, UNIX_EPOCH},
 };
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use futures_util::future::{BoxFuture, Either, select};
-use minigate_cache::Namespace;
-use minigate_domain::{Clock, Entropy, PolicyOverrides, Tier, Timestamp};
+use minigate_domain::{Clock, Entropy, Tier};
 use minigate_limiter::{
-    Decision, DynamoTable, Limiter, Metrics as Counts, OnStoreFailure, PolicyError, Reason, State,
-    TableError,
+    Decision, DynamoTable, Limiter, OnStoreFailure, PolicyError, Reason, State, TableError,
 };
-use minigate_store::Store;
-use serde_json::json;
 use thiserror::Error;
 
 pub use self::{
     charge::{Charge, Key},
     policies::{Changes, InvalidPolicy, PolicySet, merged},
-    rules::{Defaults, Per, Rule, Settings},
+    rules::{Defaults, Floor, Per, Rule, Terms},
 };
+use self::{counts::Reported, tab::Checked};
 pub(crate) use self::{headers::add as add_headers, tab::Tab};
-use self::{live::LivePolicies, tab::Checked};
-use crate::{Background, Code, Config, Metric, Metrics, Platform, Problem, secrets::Surroundings};
-
-/// How often counts are written out at most, as one line.
-const REPORT_AFTER: Duration = Duration::from_secs(10);
+use crate::{
+    Background, Code, Config, Metrics, Platform, Problem, secrets::Surroundings, settings::Live,
+};
 
 /// The limits of a process. Clones share them.
 #[derive(Clone)]
@@ -63,16 +58,11 @@ pub struct Limits(Arc<Inner>);
 
 struct Inner {
     limiter: Limiter<DynamoTable>,
-    live: LivePolicies,
+    live: Live,
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     background: Background,
-    reported: Mutex<Reported>,
-}
-
-struct Reported {
-    counts: Counts,
-    at: Timestamp,
+    reported: Reported,
 }
 
 /// The limiter's table did not answer, and the policy is closed then.
@@ -87,8 +77,7 @@ impl Limits {
     pub(crate) fn new(
         config: &Config,
         client: aws_sdk_dynamodb::Client,
-        store: Store,
-        overrides: Namespace<PolicyOverrides>,
+        live: Live,
         entropy: &dyn Entropy,
         surroundings: &Surroundings,
     ) -> Self {
@@ -103,33 +92,19 @@ impl Limits {
             .seed(u64::from_ne_bytes(seed))
             .max_delay(config.limiter_timeout * 2)
             .build();
-        let changes = config.limits.clone();
-        let live =
-            LivePolicies::new(changes, store, overrides, background.clone(), metrics.clone());
-        let reported = Mutex::new(Reported { counts: limiter.metrics(), at: clock.now() });
+        let reported = Reported::new(limiter.metrics(), clock.now());
         Self(Arc::new(Inner { limiter, live, clock, metrics, background, reported }))
-    }
-
-    /// Reads the policies, so that the first request need not wait for them. Takes 500 ms at most,
-    /// and does not fail: without them, those of the deployment hold.
-    pub async fn prepare(&self) {
-        self.0.live.ready().await;
     }
 
     /// The policies of the moment.
     pub fn policies(&self) -> Arc<PolicySet> {
-        self.0.live.current()
-    }
-
-    /// Goes by what an administrator has just changed. Other instances find it within seconds.
-    pub async fn adopt(&self, overrides: PolicyOverrides) {
-        self.0.live.adopt(overrides).await;
+        self.0.live.policies()
     }
 
     /// Where a key stands with a limit, without taking anything: one call.
     ///
     /// # Errors
-    /// [`Code::StoreUnavailable`].
+    /// [`Code::STORE_UNAVAILABLE`].
     pub async fn peek(&self, rule: Rule, key: &Key, tier: Tier) -> Result<State, Problem> {
         let policies = self.policies();
         let limit = policies.policy(rule, tier).on(key.as_str()).map_err(Problem::internal)?;
@@ -140,7 +115,7 @@ impl Limits {
     /// items are kept. What other instances remember of a full bucket holds until its time.
     ///
     /// # Errors
-    /// [`Code::StoreUnavailable`].
+    /// [`Code::STORE_UNAVAILABLE`].
     pub async fn reset(&self, rule: Rule, key: &Key, tier: Tier) -> Result<(), Problem> {
         let policies = self.policies();
         let limit = policies.policy(rule, tier).on(key.as_str()).map_err(Problem::internal)?;
@@ -158,28 +133,18 @@ impl Limits {
     pub(crate) fn after_request(&self) {
         let limits = self.clone();
         self.0.background.start(async move { limits.0.limiter.release_idle().await });
-        let is_due = {
-            let reported = self.0.reported.lock().unwrap_or_else(PoisonError::into_inner);
-            self.0.clock.now().since(reported.at) >= REPORT_AFTER
-        };
-        if is_due {
+        if self.0.reported.is_due(self.0.clock.now()) {
             self.report();
         }
     }
 
     fn report(&self) {
-        let counts = self.0.limiter.metrics();
-        let before = {
-            let mut reported = self.0.reported.lock().unwrap_or_else(PoisonError::into_inner);
-            reported.at = self.0.clock.now();
-            std::mem::replace(&mut reported.counts, counts)
-        };
-        self.0.metrics.add(&differences(before, counts));
+        self.0.metrics.add(&self.0.reported.news(|| self.0.limiter.metrics()));
     }
 
     async fn check(&self, charges: &[Charge]) -> Checked {
         self.0.live.ready().await;
-        let policies = self.0.live.follow();
+        let policies = self.0.live.policies();
         match limits_of(&policies, charges) {
             Ok(limits) => {
                 let decision = self.0.limiter.check_all(&limits).await;
@@ -212,29 +177,15 @@ fn refusal(decision: &Decision) -> Option<Problem> {
         // Nobody has asked for too much.
         let policy = closed.policy().name().to_owned();
         let cause = ClosedWithoutStore { policy };
-        return Some(Problem::new(Code::StoreUnavailable).retry_after(wait).caused_by(cause));
+        return Some(Problem::new(Code::STORE_UNAVAILABLE).retry_after(wait).caused_by(cause));
     }
-    let violated: Vec<&str> = decision.violated().map(|state| state.policy().name()).collect();
-    let problem = Problem::new(Code::RateLimited).retry_after(wait);
-    Some(problem.member("violated-policies", json!(violated)))
+    let problem = Problem::new(Code::RATE_LIMITED).retry_after(wait);
+    let name = |problem: Problem, state: &State| problem.violated_policy(state.policy().name());
+    Some(decision.violated().fold(problem, name))
 }
 
 fn unavailable(error: TableError) -> Problem {
-    Problem::new(Code::StoreUnavailable).retry_after(Duration::from_secs(1)).caused_by(error)
-}
-
-/// What was counted between two moments.
-fn differences(before: Counts, now: Counts) -> [(Metric, u64); 8] {
-    [
-        (Metric::LimitAdmitted, now.admitted - before.admitted),
-        (Metric::LimitDenied, now.denied - before.denied),
-        (Metric::LimitShadowDenied, now.shadow_denied - before.shadow_denied),
-        (Metric::LimitWithoutStore, now.without_store - before.without_store),
-        (Metric::LimitStoreErrors, now.store_errors - before.store_errors),
-        (Metric::LimitCalls, now.calls - before.calls),
-        (Metric::LimitUnitsTaken, now.taken_units - before.taken_units),
-        (Metric::LimitUnitsWasted, now.wasted_units - before.wasted_units),
-    ]
+    Problem::new(Code::STORE_UNAVAILABLE).retry_after(Duration::from_secs(1)).caused_by(error)
 }
 
 /// For a handler that charges its request by itself.
@@ -257,7 +208,7 @@ impl RateLimits {
     /// Charges the request: all of it or, if one limit denies it, nothing.
     ///
     /// # Errors
-    /// [`Code::RateLimited`], or [`Code::StoreUnavailable`] from a limit that is closed while the
+    /// [`Code::RATE_LIMITED`], or [`Code::STORE_UNAVAILABLE`] from a limit that is closed while the
     /// limiter's table does not answer. A request that changes nothing may be refused later.
     pub async fn admit(&self, charges: &[Charge]) -> Result<(), Problem> {
         let (limits, charges) = (self.limits.clone(), charges.to_vec());

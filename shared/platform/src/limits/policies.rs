@@ -10,7 +10,7 @@ use minigate_domain::{PolicyMode, PolicyOverride, PolicyOverrides, Tier, Without
 use minigate_limiter::{Mode, OnStoreFailure, Policy, PolicyError};
 use thiserror::Error;
 
-use super::rules::{Rule, Settings};
+use super::rules::{Floor, Rule, Terms};
 
 /// A change that makes a policy what none may be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -42,7 +42,7 @@ impl PolicySet {
         let mut rules = Vec::with_capacity(Rule::ALL.len());
         for rule in Rule::ALL {
             let change = changes.get(&rule).copied().unwrap_or_default();
-            rules.push(policies(rule, Settings::of(rule, change))?);
+            rules.push(policies(rule, change)?);
         }
         let by_rule = rules.try_into();
         Ok(Self { by_rule: by_rule.unwrap_or_else(|_| unreachable!("one for each rule")) })
@@ -76,9 +76,13 @@ impl Default for PolicySet {
     }
 }
 
-fn policies(rule: Rule, settings: Settings) -> Result<[Policy; Tier::ALL.len()], InvalidPolicy> {
+fn policies(
+    rule: Rule,
+    change: PolicyOverride,
+) -> Result<[Policy; Tier::ALL.len()], InvalidPolicy> {
     let policy = rule.name();
-    let Settings { limit, period_seconds, burst, mode, without_store } = settings;
+    let terms = Terms::of(rule, change);
+    let Terms { limit, period_seconds, burst, mode, without_store } = terms;
     // A bucket that is shared or leased from holds less than its burst, and a request must fit.
     let least = rule.defaults().weight.saturating_mul(2);
     if rule.defaults().weight > 1 && burst < least {
@@ -111,7 +115,40 @@ fn policies(rule: Rule, settings: Settings) -> Result<[Policy; Tier::ALL.len()],
         })
     };
     let [free, pro, enterprise, internal] = multiples.map(build);
-    Ok([free?, pro?, enterprise?, internal?])
+    let policies = [free?, pro?, enterprise?, internal?];
+    if let Some(floor) = rule.defaults().floor {
+        check_floor(policy, floor, change, terms)?;
+    }
+    Ok(policies)
+}
+
+/// Whether enough is left of a limit that the way back needs.
+fn check_floor(
+    policy: &'static str,
+    floor: Floor,
+    change: PolicyOverride,
+    terms: Terms,
+) -> Result<(), InvalidPolicy> {
+    let Floor { burst, seconds_per_unit, without_store } = floor;
+    let refused = |field, message| Err(InvalidPolicy { policy, field, message });
+    let field_or_limit = |field, is_changed: bool| if is_changed { field } else { "limit" };
+    if terms.burst < burst {
+        let field = field_or_limit("burst", change.burst.is_some());
+        let least = format!("policy {policy}: {burst} units or more must be left at once");
+        return refused(field, least + ", so that administrators can change it back");
+    }
+    if u64::from(terms.limit) * u64::from(seconds_per_unit) < u64::from(terms.period_seconds) {
+        let field = field_or_limit("period_seconds", change.period_seconds.is_some());
+        let least = format!("policy {policy}: a unit must come back in {seconds_per_unit} seconds");
+        return refused(field, least + " or less, so that administrators can change it back");
+    }
+    if let Some(needed) = without_store
+        && terms.without_store != needed
+    {
+        let message = format!("policy {policy}: must stay `open`, so that administrators get in");
+        return refused("without_store", message);
+    }
+    Ok(())
 }
 
 fn field_of(error: &PolicyError) -> &'static str {
@@ -208,6 +245,45 @@ mod tests {
             let refusal = with(rule, change).unwrap_err();
             assert_eq!((refusal.policy, refusal.field), (rule.name(), field), "{refusal}");
             assert!(refusal.message.contains(message), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn no_limit_may_keep_all_administrators_out() {
+        let none = PolicyOverride::default();
+        let year = Some(31_622_400);
+        let limit = |limit| PolicyOverride { limit: Some(limit), ..none };
+        let closed = PolicyOverride { without_store: Some(WithoutStore::Closed), ..none };
+        for (rule, change, field) in [
+            (Rule::Admin, PolicyOverride { period_seconds: year, ..limit(1) }, "limit"),
+            (
+                Rule::Admin,
+                PolicyOverride { period_seconds: year, ..limit(9_999) },
+                "period_seconds",
+            ),
+            (Rule::Admin, limit(4), "limit"),
+            (Rule::Admin, PolicyOverride { burst: Some(4), ..none }, "burst"),
+            (Rule::Admin, PolicyOverride { period_seconds: Some(3_601), ..none }, "period_seconds"),
+            (Rule::Admin, closed, "without_store"),
+            (Rule::Login, PolicyOverride { period_seconds: year, ..limit(1) }, "period_seconds"),
+            (Rule::LoginAddress, PolicyOverride { period_seconds: year, ..none }, "period_seconds"),
+            (
+                Rule::Refresh,
+                PolicyOverride { period_seconds: Some(3_601), ..limit(1) },
+                "period_seconds",
+            ),
+        ] {
+            let refusal = with(rule, change).unwrap_err();
+            assert_eq!((refusal.policy, refusal.field), (rule.name(), field), "{refusal}");
+        }
+        for (rule, change) in [
+            (Rule::Admin, limit(5)),
+            (Rule::Admin, PolicyOverride { period_seconds: Some(300), ..limit(5) }),
+            (Rule::Login, PolicyOverride { period_seconds: Some(3_600), ..limit(1) }),
+            // Nobody needs it for the way back.
+            (Rule::Api, PolicyOverride { period_seconds: year, ..limit(1) }),
+        ] {
+            assert!(with(rule, change).is_ok(), "{rule:?} {change:?}");
         }
     }
 

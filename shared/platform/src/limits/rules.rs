@@ -1,6 +1,6 @@
 //! Every limit of the API, as data: this is the file to change a default or to add a limit.
 //!
-//! A limit has a key, the user, address or API key that it holds for, and so many units per period.
+//! A limit has a key, the user, session, address or API key that it holds for, and so many units per period.
 //! What stands here is for the free tier; the other tiers have a multiple of it. A deployment
 //! (`MINIGATE_LIMITS`) and administrators (`PUT /v1/system/limits/{policy}`) can change all of it
 //! but the key and the multiples.
@@ -13,6 +13,8 @@ use minigate_limiter::{Mode, OnStoreFailure, Policy};
 pub enum Per {
     /// Each user.
     User,
+    /// Each session of a user.
+    Session,
     /// Each network address of a client.
     Address,
     /// Each API key of a machine client.
@@ -20,10 +22,14 @@ pub enum Per {
 }
 
 impl Per {
+    /// Everything that a limit can hold for.
+    pub const ALL: [Self; 4] = [Self::User, Self::Session, Self::Address, Self::ApiKey];
+
     /// The name in keys, paths and answers.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
+            Self::Session => "session",
             Self::Address => "address",
             Self::ApiKey => "api-key",
         }
@@ -43,8 +49,22 @@ pub struct Defaults {
     pub without_store: WithoutStore,
     /// The most units that a request takes.
     pub weight: u32,
+    /// The least that a change may leave of it, where it is on the way back from a bad change.
+    pub floor: Option<Floor>,
     /// By how much the limit of each tier is greater: free, pro, enterprise, internal.
     pub multiples: [u32; Tier::ALL.len()],
+}
+
+/// The least that a change may leave of a limit. Without it, an administrator could set a limit that
+/// keeps all administrators from ever changing it again.
+#[derive(Clone, Copy, Debug)]
+pub struct Floor {
+    /// Units at once.
+    pub burst: u32,
+    /// Seconds in which at least one unit comes back.
+    pub seconds_per_unit: u32,
+    /// What has to happen while the limiter's table does not answer, if that matters.
+    pub without_store: Option<WithoutStore>,
 }
 
 macro_rules! rules {
@@ -72,6 +92,10 @@ macro_rules! rules {
     };
 }
 
+/// Of what leads to a session, which an administrator needs where init data is only exchanged.
+const A_SESSION_AN_HOUR: Option<Floor> =
+    Some(Floor { burst: 1, seconds_per_unit: 3_600, without_store: None });
+
 /// The same for all tiers.
 const FLAT: [u32; 4] = [1; 4];
 
@@ -83,6 +107,7 @@ rules! {
         period_seconds: 60,
         without_store: WithoutStore::Open,
         weight: 1,
+        floor: None,
         multiples: [1, 5, 20, 100],
     };
     /// What an administrator does as one: every route that takes an `Admin`.
@@ -92,6 +117,11 @@ rules! {
         period_seconds: 60,
         without_store: WithoutStore::Open,
         weight: 1,
+        floor: Some(Floor {
+            burst: 5,
+            seconds_per_unit: 60,
+            without_store: Some(WithoutStore::Open),
+        }),
         multiples: FLAT,
     };
     /// Sessions that a user opens. A Mini App opens one when it starts.
@@ -101,6 +131,7 @@ rules! {
         period_seconds: 60,
         without_store: WithoutStore::Closed,
         weight: 1,
+        floor: A_SESSION_AN_HOUR,
         multiples: FLAT,
     };
     /// Sessions opened from one address, whoever the users are.
@@ -110,15 +141,18 @@ rules! {
         period_seconds: 60,
         without_store: WithoutStore::Closed,
         weight: 1,
+        floor: A_SESSION_AN_HOUR,
         multiples: FLAT,
     };
-    /// Tokens that a user's sessions are refreshed with. Each session needs one in five minutes.
+    /// Tokens that a session is refreshed with, which needs one in five minutes. Not of the user, whose
+    /// other sessions would pay for whoever replays the token of one that has ended.
     Refresh "refresh" Defaults {
-        per: Per::User,
+        per: Per::Session,
         limit: 30,
         period_seconds: 60,
         without_store: WithoutStore::Open,
         weight: 1,
+        floor: A_SESSION_AN_HOUR,
         multiples: FLAT,
     };
     /// Init data that another back end has verified: a unit each, up to a hundred in a request.
@@ -128,6 +162,7 @@ rules! {
         period_seconds: 60,
         without_store: WithoutStore::Open,
         weight: 100,
+        floor: None,
         multiples: FLAT,
     };
     /// What has a model answer. No route does yet; the one that will names it in its handler.
@@ -137,6 +172,7 @@ rules! {
         period_seconds: 60,
         without_store: WithoutStore::Closed,
         weight: 1,
+        floor: None,
         multiples: [1, 5, 20, 100],
     };
 }
@@ -155,7 +191,7 @@ impl Rule {
 
 /// A limit as it is with every change on top of its defaults, for the free tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct Terms {
     /// Units in a period.
     pub limit: u32,
     /// The period, in seconds.
@@ -168,7 +204,7 @@ pub struct Settings {
     pub without_store: WithoutStore,
 }
 
-impl Settings {
+impl Terms {
     /// The defaults of `rule` with a change on top.
     pub fn of(rule: Rule, change: PolicyOverride) -> Self {
         let Defaults { limit, period_seconds, without_store, .. } = rule.defaults();

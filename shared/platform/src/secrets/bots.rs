@@ -1,6 +1,6 @@
 //! The bots of the deployment: who may have signed init data.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use minigate_domain::BotId;
@@ -42,7 +42,6 @@ fn parse(text: &str) -> Result<Bot, &'static str> {
 #[derive(Clone)]
 pub struct Bots {
     secrets: Arc<[CachedSecret<Bot>]>,
-    max_age: std::time::Duration,
 }
 
 type Fetched = Result<Arc<Versions<Bot>>, SecretError>;
@@ -52,10 +51,7 @@ impl Bots {
     pub fn new(config: &Config, source: &SecretsManager, surroundings: &Surroundings) -> Self {
         let secret =
             |id: &String| CachedSecret::new(id, parse, source.clone(), surroundings.clone());
-        Self {
-            secrets: config.bot_secrets.iter().map(secret).collect(),
-            max_age: config.init_data_max_age,
-        }
+        Self { secrets: config.bot_secrets.iter().map(secret).collect() }
     }
 
     /// Fetches what is not there yet.
@@ -68,26 +64,29 @@ impl Bots {
         join_all(self.secrets.iter().map(CachedSecret::check)).await
     }
 
-    /// Verifies init data against every version of every bot's key, or of one bot's.
+    /// Verifies init data of this age at most against every version of every bot's key, or of one
+    /// bot's.
     ///
     /// # Errors
-    /// A refusal with the code of [`minigate_init_data::Error`]; [`Code::UnknownBot`]; or
-    /// [`Code::SecretsUnavailable`] where a key that might have signed it cannot be fetched.
+    /// A refusal with the code of [`minigate_init_data::Error`]; [`Code::UNKNOWN_BOT`]; or
+    /// [`Code::SECRETS_UNAVAILABLE`] where a key that might have signed it cannot be fetched.
     pub async fn verify(
         &self,
         init_data: &str,
         only: Option<BotId>,
+        max_age: Duration,
         now_unix_seconds: u64,
     ) -> Result<(InitData, BotId), Problem> {
         if self.secrets.is_empty() {
             return Err(SecretError::Undeclared { what: "Needs::BOTS" }.into());
         }
         let known = self.fetch_all().await;
-        match self.verify_with(&known, init_data, only, now_unix_seconds) {
+        let with =
+            |fetched: &[Fetched]| verify_with(fetched, init_data, only, max_age, now_unix_seconds);
+        match with(&known) {
             Err(Refusal::MayBeRotated(first)) => {
                 let newer = self.fetch_newer(&known).await.ok_or(first)?;
-                self.verify_with(&newer, init_data, only, now_unix_seconds)
-                    .map_err(Refusal::into_problem)
+                with(&newer).map_err(Refusal::into_problem)
             }
             outcome => outcome.map_err(Refusal::into_problem),
         }
@@ -110,42 +109,42 @@ impl Bots {
         let replace = |(newer, known): (Option<_>, &Fetched)| newer.map_or(known.clone(), Ok);
         Some(newer.into_iter().zip(known).map(replace).collect())
     }
+}
 
-    fn verify_with(
-        &self,
-        fetched: &[Fetched],
-        init_data: &str,
-        only: Option<BotId>,
-        now_unix_seconds: u64,
-    ) -> Result<(InitData, BotId), Refusal> {
-        let missing = fetched.iter().find_map(|fetched| fetched.as_ref().err());
-        let versions = fetched.iter().flatten();
-        let bots =
-            versions.flat_map(|versions| [Some(&versions.current), versions.previous.as_ref()]);
-        let bots: Vec<&Bot> =
-            bots.flatten().filter(|bot| only.is_none_or(|only| only == bot.id)).collect();
-        if bots.is_empty() {
-            return Err(Refusal::Final(match missing {
-                Some(error) => unavailable(error),
-                None => Problem::new(Code::UnknownBot)
-                    .field("bot_id", "is not a bot of this deployment"),
-            }));
-        }
-        let verifier = Verifier::new(bots.iter().map(|bot| bot.key.clone()))
-            .map_err(|error| Refusal::Final(Problem::internal(error)))?
-            .with_max_age(Some(self.max_age));
-        match verifier.verify(init_data, now_unix_seconds) {
-            Ok(init_data) => {
-                let bot = bots[init_data.key_index()].id;
-                Ok((init_data, bot))
+fn verify_with(
+    fetched: &[Fetched],
+    init_data: &str,
+    only: Option<BotId>,
+    max_age: Duration,
+    now_unix_seconds: u64,
+) -> Result<(InitData, BotId), Refusal> {
+    let missing = fetched.iter().find_map(|fetched| fetched.as_ref().err());
+    let versions = fetched.iter().flatten();
+    let bots = versions.flat_map(|versions| [Some(&versions.current), versions.previous.as_ref()]);
+    let bots: Vec<&Bot> =
+        bots.flatten().filter(|bot| only.is_none_or(|only| only == bot.id)).collect();
+    if bots.is_empty() {
+        return Err(Refusal::Final(match missing {
+            Some(error) => unavailable(error),
+            None => {
+                Problem::new(Code::UNKNOWN_BOT).field("bot_id", "is not a bot of this deployment")
             }
-            Err(Error::HashMismatch) => Err(match missing {
-                // The one key that is missing may be the one that signed it.
-                Some(error) => Refusal::Final(unavailable(error)),
-                None => Refusal::MayBeRotated(Error::HashMismatch.into()),
-            }),
-            Err(error) => Err(Refusal::Final(error.into())),
+        }));
+    }
+    let verifier = Verifier::new(bots.iter().map(|bot| bot.key.clone()))
+        .map_err(|error| Refusal::Final(Problem::internal(error)))?
+        .with_max_age(Some(max_age));
+    match verifier.verify(init_data, now_unix_seconds) {
+        Ok(init_data) => {
+            let bot = bots[init_data.key_index()].id;
+            Ok((init_data, bot))
         }
+        Err(Error::HashMismatch) => Err(match missing {
+            // The one key that is missing may be the one that signed it.
+            Some(error) => Refusal::Final(unavailable(error)),
+            None => Refusal::MayBeRotated(Error::HashMismatch.into()),
+        }),
+        Err(error) => Err(Refusal::Final(error.into())),
     }
 }
 

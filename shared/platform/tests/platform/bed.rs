@@ -16,7 +16,7 @@ pub(crate) struct Bed {
     pub(crate) clock: FakeClock,
     pub(crate) faults: FaultProxy,
     pub(crate) secrets: Client,
-    _aws: EmbeddedAws,
+    aws: EmbeddedAws,
 }
 
 impl Bed {
@@ -50,8 +50,13 @@ impl Bed {
             clock,
             faults,
             secrets: Client::new(&direct),
-            _aws: aws,
+            aws,
         }
+    }
+
+    /// Another instance on the same AWS, with the same clock.
+    pub(crate) async fn instance(&self) -> Platform {
+        platform(&self.faults.endpoint_url(), &self.clock, Needs::ALL).await
     }
 
     /// A platform whose AWS does not answer, because nothing is there.
@@ -63,6 +68,12 @@ impl Bed {
         self.secrets.create_secret().name(name).secret_string(text).send().await.unwrap();
     }
 
+    /// DynamoDB, past the proxy.
+    pub(crate) async fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        let direct = aws::configuration_of_emulator(&self.aws.endpoint_url()).await;
+        aws_sdk_dynamodb::Client::new(&direct)
+    }
+
     pub(crate) async fn rotate(&self, name: &str, text: &str) {
         self.secrets.put_secret_value().secret_id(name).secret_string(text).send().await.unwrap();
     }
@@ -72,7 +83,8 @@ impl Bed {
         let now = self.clock.now().unix_seconds();
         let user = ("user", r#"{"id":1,"first_name":"Ada"}"#);
         let init_data = Signer::from_bot_token(token).unwrap().sign(&[user], now).unwrap();
-        match self.platform.bots.verify(&init_data, None, now).await {
+        let max_age = Duration::from_secs(86_400);
+        match self.platform.bots.verify(&init_data, None, max_age, now).await {
             Ok(_) => "ok",
             Err(problem) => problem.code().as_str(),
         }

@@ -185,6 +185,7 @@ async fn a_panic_is_an_answer_and_a_metric() {
     }
     let (_, lines) = function.stop().await.unwrap();
     assert_eq!(count(&lines, r#""Panic":1"#), 2, "{lines:?}");
+    assert_eq!(count(&lines, r#""ServerErrors":1"#), 2, "what takes a version back: {lines:?}");
     assert_eq!(count(&lines, "1234"), 0, "{lines:?}");
 }
 
@@ -206,7 +207,7 @@ async fn events_are_answered_refused_and_ended() {
     let (status, lines) = function.stop().await.unwrap();
     assert!(status.success(), "{status}");
     assert_eq!(count(&lines, r#""Panic":1"#), 1, "{lines:?}");
-    assert_eq!(count(&lines, r#""EventFailed":1"#), 2, "the panic and the deadline: {lines:?}");
+    assert_eq!(count(&lines, r#""ServerErrors":1"#), 2, "the panic and the deadline: {lines:?}");
     assert_eq!(count(&lines, "1234"), 0, "{lines:?}");
     let lines: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     let requests: Vec<_> = lines.iter().filter(|line| line["message"] == "request").collect();

@@ -8,3 +8,5 @@ mod lambda;
 mod layers;
 mod policies;
 mod secrets;
+mod settings;
+mod workers;

@@ -1,6 +1,6 @@
 //! A store on its own DynamoDB behind a proxy that injects faults and counts calls.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -78,16 +78,20 @@ impl Bed {
 
     /// Deletes the sessions item of a user.
     pub(crate) async fn forget_sessions(&self, user: u64) {
-        let string = |text: String| AttributeValue::S(text);
-        self.client
-            .delete_item()
-            .table_name("main")
-            .key("PK", string(format!("USER#{user}")))
-            .key("SK", string("ACCOUNT#SESSIONS".to_owned()))
+        let deletion = self.client.delete_item().table_name("main");
+        deletion
+            .set_key(Some(sessions_key(user)))
             .condition_expression("attribute_exists(PK)")
             .send()
             .await
             .unwrap();
+    }
+
+    /// When DynamoDB may delete the sessions item of a user, in Unix seconds.
+    pub(crate) async fn time_to_live(&self, user: u64) -> u64 {
+        let read = self.client.get_item().table_name("main").set_key(Some(sessions_key(user)));
+        let item = read.consistent_read(true).send().await.unwrap().item.unwrap();
+        item["ttl"].as_n().unwrap().parse().unwrap()
     }
 
     /// What an administrator does now.
@@ -105,6 +109,12 @@ impl Bed {
         self.entropy.fill(&mut bytes);
         Some(format!("{:x}", u64::from_le_bytes(bytes)).parse().unwrap())
     }
+}
+
+fn sessions_key(user: u64) -> HashMap<String, AttributeValue> {
+    [("PK", format!("USER#{user}")), ("SK", "ACCOUNT#SESSIONS".to_owned())]
+        .map(|(name, value)| (name.to_owned(), AttributeValue::S(value)))
+        .into()
 }
 
 fn tables() -> Tables {

@@ -3,7 +3,9 @@
 
 mod audit;
 mod bed;
+mod cache_counts;
 mod policies;
 mod profiles;
 mod sessions;
+mod settings;
 mod tiers;

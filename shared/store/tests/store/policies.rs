@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use minigate_domain::{PolicyMode, PolicyOverride, PolicyOverrides};
-use minigate_store::{ChangePolicies, StoreError};
+use minigate_store::{ChangeDocument, StoreError};
 use minigate_testkit::faults::Fault;
 
 use crate::bed::Bed;
@@ -12,7 +12,7 @@ fn login(limit: u32) -> BTreeMap<String, PolicyOverride> {
     [("login".to_owned(), PolicyOverride { limit: Some(limit), mode, ..Default::default() })].into()
 }
 
-async fn replace(bed: &Bed, limit: u32, known: Option<u64>) -> ChangePolicies {
+async fn replace(bed: &Bed, limit: u32, known: Option<u64>) -> ChangeDocument<PolicyOverrides> {
     let entry = bed.entry("limit.changed");
     bed.store.replace_policies(login(limit), known, &entry).await.unwrap()
 }
@@ -21,7 +21,7 @@ async fn replace(bed: &Bed, limit: u32, known: Option<u64>) -> ChangePolicies {
 async fn a_change_is_read_again_and_recorded() {
     let bed = Bed::start().await;
     assert_eq!(bed.store.policies().await.unwrap(), PolicyOverrides::default());
-    let ChangePolicies::Changed(changed) = replace(&bed, 7, Some(0)).await else { panic!("stale") };
+    let ChangeDocument::Changed(changed) = replace(&bed, 7, Some(0)).await else { panic!("stale") };
     assert_eq!(changed.by_policy, login(7));
     assert!(changed.version > 0);
     assert_eq!(bed.store.policies().await.unwrap(), changed);
@@ -32,14 +32,14 @@ async fn a_change_is_read_again_and_recorded() {
 async fn of_two_changes_of_one_version_the_second_is_stale_and_leaves_no_trace() {
     let bed = Bed::start().await;
     replace(&bed, 7, Some(0)).await;
-    assert_eq!(replace(&bed, 8, Some(0)).await, ChangePolicies::Stale);
+    assert_eq!(replace(&bed, 8, Some(0)).await, ChangeDocument::Stale);
     let read = bed.store.policies().await.unwrap();
     assert_eq!(read.by_policy, login(7));
-    let ChangePolicies::Changed(next) = replace(&bed, 9, Some(read.version)).await else {
+    let ChangeDocument::Changed(next) = replace(&bed, 9, Some(read.version)).await else {
         panic!("stale")
     };
     assert!(next.version > read.version, "in the same millisecond too");
-    assert_eq!(replace(&bed, 8, Some(read.version)).await, ChangePolicies::Stale);
+    assert_eq!(replace(&bed, 8, Some(read.version)).await, ChangeDocument::Stale);
     assert_eq!(bed.store.newest_audit_entries(9).await.unwrap().len(), 2);
 }
 
@@ -47,7 +47,7 @@ async fn of_two_changes_of_one_version_the_second_is_stale_and_leaves_no_trace()
 async fn a_change_whose_answer_was_lost_is_made_once() {
     let bed = Bed::start().await;
     let lost = bed.faults.inject_times(1, "TransactWriteItems", Fault::SwallowAnswer);
-    assert!(matches!(replace(&bed, 7, Some(0)).await, ChangePolicies::Changed(_)));
+    assert!(matches!(replace(&bed, 7, Some(0)).await, ChangeDocument::Changed(_)));
     assert_eq!(lost.hits(), 1);
     assert_eq!(bed.store.newest_audit_entries(9).await.unwrap().len(), 1);
 }
@@ -60,6 +60,6 @@ async fn an_item_that_does_not_decode_is_said_so_and_can_be_replaced() {
     let put = bed.client.put_item().table_name("main").set_item(Some(item.into()));
     put.send().await.unwrap();
     assert!(matches!(bed.store.policies().await, Err(StoreError::Corrupt { .. })));
-    assert!(matches!(replace(&bed, 7, None).await, ChangePolicies::Changed(_)));
+    assert!(matches!(replace(&bed, 7, None).await, ChangeDocument::Changed(_)));
     assert_eq!(bed.store.policies().await.unwrap().by_policy, login(7));
 }

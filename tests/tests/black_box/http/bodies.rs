@@ -156,45 +156,6 @@ async fn read_raw(mut stream: TcpStream) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// A length that is not told beforehand is no way around the limit. API Gateway always tells it,
-/// so this is for the server in this process only.
-#[tokio::test]
-async fn a_body_in_chunks() {
-    if Deployment::of_environment().is_some() {
-        println!("skipped: API Gateway does not pass chunks on");
-        return;
-    }
-    let api = Deployment::shared();
-    let head = "POST /v1/sessions/refresh HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
-                transfer-encoding: chunked\r\nconnection: close\r\n\r\n";
-    for (length, status, code) in [
-        (LIMIT, "422 Unprocessable Entity", "body_invalid"),
-        (LIMIT + 1, "413 Payload Too Large", "body_too_large"),
-    ] {
-        let body = padded("{}", length);
-        let chunks = format!("{head}{length:x}\r\n{body}\r\n0\r\n\r\n");
-        let answer = read_raw(send_raw(&api, &chunks).await).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
-        assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{answer}");
-    }
-}
-
-/// A client that goes away in the middle of its body gets a refusal, if it still listens.
-#[tokio::test]
-async fn a_body_that_breaks_off() {
-    if Deployment::of_environment().is_some() {
-        println!("skipped: API Gateway does not pass on what breaks off");
-        return;
-    }
-    let api = Deployment::shared();
-    let request = "POST /v1/sessions/refresh HTTP/1.1\r\nhost: a\r\n\
-                   content-type: application/json\r\ncontent-length: 100\r\n\r\n{";
-    let mut stream = send_raw(&api, request).await;
-    stream.shutdown().await.unwrap();
-    let answer = read_raw(stream).await;
-    assert!(answer.is_empty() || answer.contains("\"code\":\"body_malformed\""), "{answer}");
-}
-
 /// serde takes a list for a struct, its fields in order. No client is to depend on that order.
 #[tokio::test]
 async fn a_list_is_no_object() {
@@ -233,5 +194,40 @@ async fn a_secret_in_the_wrong_place_is_not_repeated() {
                 answer.assert_keeps_secrets();
             }
         }
+    }
+}
+
+mod local_only {
+    use super::*;
+
+    /// A length that is not told beforehand is no way around the limit. API Gateway always tells it,
+    /// so this is for the server in this process only.
+    #[tokio::test]
+    async fn a_body_in_chunks() {
+        let api = Deployment::shared();
+        let head = "POST /v1/sessions/refresh HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+                    transfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+        for (length, status, code) in [
+            (LIMIT, "422 Unprocessable Entity", "body_invalid"),
+            (LIMIT + 1, "413 Payload Too Large", "body_too_large"),
+        ] {
+            let body = padded("{}", length);
+            let chunks = format!("{head}{length:x}\r\n{body}\r\n0\r\n\r\n");
+            let answer = read_raw(send_raw(&api, &chunks).await).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+            assert!(answer.contains(&format!("\"code\":\"{code}\"")), "{answer}");
+        }
+    }
+
+    /// A client that goes away in the middle of its body gets a refusal, if it still listens.
+    #[tokio::test]
+    async fn a_body_that_breaks_off() {
+        let api = Deployment::shared();
+        let request = "POST /v1/sessions/refresh HTTP/1.1\r\nhost: a\r\n\
+                       content-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+        let mut stream = send_raw(&api, request).await;
+        stream.shutdown().await.unwrap();
+        let answer = read_raw(stream).await;
+        assert!(answer.is_empty() || answer.contains("\"code\":\"body_malformed\""), "{answer}");
     }
 }

@@ -2,7 +2,5 @@
 
 mod bodies;
 mod cors;
-mod edge;
 mod headers;
-mod rate_limit;
 mod routes;

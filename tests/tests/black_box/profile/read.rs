@@ -53,3 +53,14 @@ async fn who_never_had_a_session_has_none() {
     let still = api.get("/v1/me").tma(&init_data).send().await;
     still.assert_problem(404, "profile_not_found", &[]);
 }
+
+#[tokio::test]
+async fn who_has_it_is_not_sent_it_again() {
+    let api = Deployment::shared();
+    let session = api.new_session().await;
+    let read = api.get("/v1/me").bearer(&session.tokens.access);
+    let answer = read.header("if-none-match", "\"1\"").send().await;
+    assert_eq!((answer.status, answer.header("etag")), (304, Some("\"1\"")));
+    let read = api.get("/v1/me").bearer(&session.tokens.access);
+    read.header("if-none-match", "\"2\"").send().await.assert_success(200, &["etag"]);
+}

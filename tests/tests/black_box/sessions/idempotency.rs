@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use minigate_tests::{Answer, Deployment, Tokens, claims, random_user};
+use minigate_tests::{Answer, Cloud, Deployment, Tokens, claims, now, random_user};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -139,4 +139,40 @@ async fn keys_that_are_refused_change_nothing() {
     let body = json!({ "init_data": api.bot.init_data(user) });
     let request = api.post("/v1/sessions").json(&body).idempotency_key(&longest);
     request.send().await.assert_success(201, &["location"]);
+}
+
+mod local_only {
+    use super::*;
+
+    /// Nor does it revive a session that has ended.
+    #[tokio::test]
+    async fn an_expired_session_is_not_revived() {
+        let cloud = Cloud::start().await;
+        let api = cloud.serve(&[]).await;
+        let user = random_user();
+        let opened = open(&api, user, "k").await.assert_success(201, &["location"]);
+        let first = Tokens::of(&opened);
+        cloud.age_session(user, &first.session_id, 1_000).await;
+        let again = open(&api, user, "k").await.assert_success(201, &["location"]);
+        assert!(again["refresh_expires_in"].as_u64().unwrap() > 2_591_000, "{again}");
+        assert_ne!(Tokens::of(&again).session_id, first.session_id);
+        assert_eq!(api.sessions_of(user).await.len(), 1);
+    }
+
+    /// No access token outlives the session that it is of.
+    #[tokio::test]
+    async fn a_repetition_shortly_before_the_end_has_a_short_access_token() {
+        let cloud = Cloud::start().await;
+        let api = cloud.serve(&[]).await;
+        let user = random_user();
+        let opened = open(&api, user, "k").await.assert_success(201, &["location"]);
+        let first = Tokens::of(&opened);
+        let end = (now() + 100) * 1_000;
+        cloud.age_session(user, &first.session_id, end).await;
+        let again = open(&api, user, "k").await.assert_success(201, &["location"]);
+        let tokens = Tokens::of(&again);
+        assert_eq!(tokens.session_id, first.session_id);
+        assert_eq!(claims(&tokens.access)["exp"], end / 1_000);
+        assert!(again["expires_in"].as_u64().unwrap() <= 100, "{again}");
+    }
 }

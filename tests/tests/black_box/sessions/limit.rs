@@ -1,6 +1,6 @@
 //! A user has five sessions at most; the oldest gives way.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use minigate_tests::{Cloud, Deployment, Tokens, random_user};
 use serde_json::json;
@@ -60,18 +60,54 @@ async fn concurrent_first_sessions_make_one_user_and_five_sessions() {
     assert_eq!(api.profile(user).await["version"], 1);
 }
 
-#[tokio::test]
-async fn the_limit_is_configured() {
-    let Some(cloud) = Cloud::start().await else { return };
-    let api = cloud.serve(&[("MINIGATE_SESSIONS_PER_USER", "1")]).await;
-    let user = random_user();
-    let first = api.open_session(user).await.tokens;
-    let second = api.open_session(user).await.tokens;
-    api.assert_ended(&first).await;
-    api.assert_alive(&second).await;
-    let listed = api.sessions_of(user).await;
-    assert_eq!(
-        listed.iter().map(|session| &session["id"]).collect::<Vec<_>>(),
-        [&json!(second.session_id)]
-    );
+mod local_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_limit_is_configured() {
+        let cloud = Cloud::start().await;
+        let api = cloud.serve(&[("MINIGATE_SESSIONS_PER_USER", "1")]).await;
+        let user = random_user();
+        let first = api.open_session(user).await.tokens;
+        let second = api.open_session(user).await.tokens;
+        api.assert_ended(&first).await;
+        api.assert_alive(&second).await;
+        let listed = api.sessions_of(user).await;
+        assert_eq!(
+            listed.iter().map(|session| &session["id"]).collect::<Vec<_>>(),
+            [&json!(second.session_id)]
+        );
+    }
+
+    /// Far more than a user has devices, over several instances, each of which would lose most of its races
+    /// if it tried again at once.
+    #[tokio::test]
+    async fn many_concurrent_logins_of_one_user_end_well() {
+        let cloud = Cloud::start().await;
+        let mut apis = Vec::new();
+        for _ in 0..4 {
+            apis.push(Arc::new(cloud.serve(&[]).await));
+        }
+        for logins in [32, 64] {
+            let (user, started) = (random_user(), Instant::now());
+            let mut requests = JoinSet::new();
+            for number in 0..logins {
+                let api = Arc::clone(&apis[number % apis.len()]);
+                requests.spawn(async move {
+                    api.post("/v1/sessions").tma(&api.bot.init_data(user)).send().await
+                });
+            }
+            let answers = requests.join_all().await;
+            let (opened, busy): (Vec<_>, Vec<_>) =
+                answers.into_iter().partition(|answer| answer.status == 201);
+            for answer in &busy {
+                // A machine that is busy with other tests may not answer the calls in time.
+                let code = answer.code();
+                assert!(["account_busy", "store_unavailable"].contains(&code.as_str()), "{code}");
+                answer.assert_problem(503, &code, &[]);
+            }
+            println!("{} of {logins} after {:?}", opened.len(), started.elapsed());
+            assert_eq!(apis[0].sessions_of(user).await.len(), 5);
+        }
+    }
 }

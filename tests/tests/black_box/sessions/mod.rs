@@ -3,7 +3,6 @@
 mod idempotency;
 mod limit;
 mod list;
-mod one_time_use;
 mod open;
 mod refresh;
 mod refusals;

@@ -183,37 +183,6 @@ async fn with_two_bots(cloud: &Cloud) -> (Deployment, Bot) {
 }
 
 #[tokio::test]
-async fn several_bots_share_one_deployment() {
-    let Some(cloud) = Cloud::start().await else { return };
-    let (api, second) = with_two_bots(&cloud).await;
-    let user = random_user();
-    for bot in [&api.bot, &second] {
-        let opened = api.post("/v1/sessions").tma(&bot.init_data(user)).send().await;
-        let tokens = Tokens::of(&opened.assert_success(201, &["location"]));
-        assert_eq!(claims(&tokens.access)["bot"], bot.id);
-        assert_eq!(claims(&tokens.refresh)["bot"], bot.id);
-    }
-    let sessions = api.sessions_of(user).await;
-    let bots: Vec<_> = sessions.iter().map(|session| session["bot_id"].as_u64().unwrap()).collect();
-    assert_eq!(bots, [second.id, api.bot.id], "one user, whichever bot they come through");
-}
-
-#[tokio::test]
-async fn a_client_may_name_its_bot_and_then_no_other_will_do() {
-    let Some(cloud) = Cloud::start().await else { return };
-    let (api, second) = with_two_bots(&cloud).await;
-    let post = async |bot: &Bot, named: u64| {
-        let body = json!({ "init_data": bot.init_data(random_user()), "bot_id": named });
-        api.post("/v1/sessions").json(&body).send().await
-    };
-    post(&second, second.id).await.assert_success(201, &["location"]);
-    post(&api.bot, api.bot.id).await.assert_success(201, &["location"]);
-    post(&second, api.bot.id).await.assert_problem(401, "hash_mismatch", &["init_data"]);
-    post(&api.bot, second.id).await.assert_problem(401, "hash_mismatch", &["init_data"]);
-    post(&second, 3_000_000_000).await.assert_problem(422, "unknown_bot", &["bot_id"]);
-}
-
-#[tokio::test]
 async fn the_bot_may_be_named_beside_init_data_in_the_header() {
     let api = Deployment::shared();
     let request = api.post("/v1/sessions").tma(&api.bot.init_data(random_user()));
@@ -239,4 +208,40 @@ async fn fields_that_nobody_knows_are_taken() {
     in_header.assert_success(201, &["location"]);
     let body = json!({ "init_data": init_data });
     api.post("/v1/sessions").json(&body).send().await.assert_success(201, &["location"]);
+}
+
+mod local_only {
+    use super::*;
+
+    #[tokio::test]
+    async fn several_bots_share_one_deployment() {
+        let cloud = Cloud::start().await;
+        let (api, second) = with_two_bots(&cloud).await;
+        let user = random_user();
+        for bot in [&api.bot, &second] {
+            let opened = api.post("/v1/sessions").tma(&bot.init_data(user)).send().await;
+            let tokens = Tokens::of(&opened.assert_success(201, &["location"]));
+            assert_eq!(claims(&tokens.access)["bot"], bot.id);
+            assert_eq!(claims(&tokens.refresh)["bot"], bot.id);
+        }
+        let sessions = api.sessions_of(user).await;
+        let bots: Vec<_> =
+            sessions.iter().map(|session| session["bot_id"].as_u64().unwrap()).collect();
+        assert_eq!(bots, [second.id, api.bot.id], "one user, whichever bot they come through");
+    }
+
+    #[tokio::test]
+    async fn a_client_may_name_its_bot_and_then_no_other_will_do() {
+        let cloud = Cloud::start().await;
+        let (api, second) = with_two_bots(&cloud).await;
+        let post = async |bot: &Bot, named: u64| {
+            let body = json!({ "init_data": bot.init_data(random_user()), "bot_id": named });
+            api.post("/v1/sessions").json(&body).send().await
+        };
+        post(&second, second.id).await.assert_success(201, &["location"]);
+        post(&api.bot, api.bot.id).await.assert_success(201, &["location"]);
+        post(&second, api.bot.id).await.assert_problem(401, "hash_mismatch", &["init_data"]);
+        post(&api.bot, second.id).await.assert_problem(401, "hash_mismatch", &["init_data"]);
+        post(&second, 3_000_000_000).await.assert_problem(422, "unknown_bot", &["bot_id"]);
+    }
 }

@@ -164,45 +164,6 @@ async fn a_token_of_a_forger_is_refused_and_ends_nothing() {
     api.refresh(&session.tokens.refresh).await.assert_success(200, &[]);
 }
 
-/// What only the true key can sign: the server in this process has a public one.
-#[tokio::test]
-async fn tokens_of_other_times_and_places() {
-    if Deployment::of_environment().is_some() {
-        println!("skipped: the signing key of a deployment is not known");
-        return;
-    }
-    let api = Deployment::shared();
-    let session = api.new_session().await;
-    let genuine = claims(&session.tokens.refresh);
-    let (iat, exp) = (genuine["iat"].as_u64().unwrap(), genuine["exp"].as_u64().unwrap());
-    let said = RefreshClaims {
-        user_id: UserId::new(session.user_id).unwrap(),
-        session_id: session.tokens.session_id.parse().unwrap(),
-        bot_id: BotId::new(api.bot.id).unwrap(),
-        generation: 0,
-        issued_at: seconds(iat),
-        expires_at: seconds(exp),
-    };
-    let ours = development_keys("minigate");
-    assert_eq!(ours.sign_refresh(&said), session.tokens.refresh, "the forgery is a good one");
-
-    let expired = RefreshClaims { expires_at: seconds(iat), ..said };
-    let of_another_user = RefreshClaims { user_id: UserId::new(random_user()).unwrap(), ..said };
-    let of_no_session = RefreshClaims { session_id: "0".repeat(32).parse().unwrap(), ..said };
-    let from_the_future = RefreshClaims { generation: 1, ..said };
-    for (token, code) in [
-        (ours.sign_refresh(&expired), "refresh_token_expired"),
-        (ours.sign_refresh(&of_another_user), "session_revoked"),
-        (ours.sign_refresh(&of_no_session), "session_revoked"),
-        (ours.sign_refresh(&from_the_future), "session_revoked"),
-        (development_keys("elsewhere").sign_refresh(&said), "refresh_token_invalid"),
-    ] {
-        let answer = api.refresh(&token).await;
-        answer.assert_problem(401, code, &["refresh_token"]);
-    }
-    api.refresh(&session.tokens.refresh).await.assert_success(200, &[]);
-}
-
 #[tokio::test]
 async fn the_fields_of_the_body() {
     let api = Deployment::shared();
@@ -228,4 +189,44 @@ async fn the_fields_of_the_body() {
 
 fn seconds(seconds: u64) -> Timestamp {
     Timestamp::from_unix_millis(seconds * 1_000)
+}
+
+mod local_only {
+    use super::*;
+
+    /// What only the true key can sign: the server in this process has a public one.
+    #[tokio::test]
+    async fn tokens_of_other_times_and_places() {
+        let api = Deployment::shared();
+        let session = api.new_session().await;
+        let genuine = claims(&session.tokens.refresh);
+        let (iat, exp) = (genuine["iat"].as_u64().unwrap(), genuine["exp"].as_u64().unwrap());
+        let said = RefreshClaims {
+            user_id: UserId::new(session.user_id).unwrap(),
+            session_id: session.tokens.session_id.parse().unwrap(),
+            bot_id: BotId::new(api.bot.id).unwrap(),
+            generation: 0,
+            issued_at: seconds(iat),
+            expires_at: seconds(exp),
+        };
+        let ours = development_keys("minigate");
+        assert_eq!(ours.sign_refresh(&said), session.tokens.refresh, "the forgery is a good one");
+
+        let expired = RefreshClaims { expires_at: seconds(iat), ..said };
+        let of_another_user =
+            RefreshClaims { user_id: UserId::new(random_user()).unwrap(), ..said };
+        let of_no_session = RefreshClaims { session_id: "0".repeat(32).parse().unwrap(), ..said };
+        let from_the_future = RefreshClaims { generation: 1, ..said };
+        for (token, code) in [
+            (ours.sign_refresh(&expired), "refresh_token_expired"),
+            (ours.sign_refresh(&of_another_user), "session_revoked"),
+            (ours.sign_refresh(&of_no_session), "session_revoked"),
+            (ours.sign_refresh(&from_the_future), "session_revoked"),
+            (development_keys("elsewhere").sign_refresh(&said), "refresh_token_invalid"),
+        ] {
+            let answer = api.refresh(&token).await;
+            answer.assert_problem(401, code, &["refresh_token"]);
+        }
+        api.refresh(&session.tokens.refresh).await.assert_success(200, &[]);
+    }
 }

@@ -173,8 +173,17 @@ impl Options {
 }
 
 impl Labelled {
+    /// Names the usual faults, which cannot be seen because a token is never shown.
     pub(crate) fn failure(&self, error: ConfigError) -> Failure {
-        Failure(format!("{}: {error}", self.label))
+        let is_around = |character: char| character.is_whitespace() || "\"'`".contains(character);
+        let (label, token) = (&self.label, &self.token);
+        Failure(match token.trim_matches(is_around) {
+            "" => format!("{label}: the bot token is empty"),
+            inner if inner != token => {
+                format!("{label}: there is white space or a quote around the bot token: remove it")
+            }
+            _ => format!("{label}: {error}"),
+        })
     }
 }
 

@@ -10,6 +10,10 @@ use crate::options::{Failure, Options};
 pub(crate) fn run(mut options: Options, out: &mut impl Write) -> Result<bool, Failure> {
     let tokens = options.take_tokens()?;
     let init_data = options.init_data()?;
+    for token in &tokens {
+        let key = Key::from_bot_token(&token.token).map_err(|error| token.failure(error))?;
+        options.keys.push(key.with_label(&token.label));
+    }
     let answer = if options.login_widget {
         LoginWidgetVerifier::from_bot_tokens(tokens.iter().map(|token| &token.token))?
             .with_max_age(options.max_age)
@@ -17,10 +21,6 @@ pub(crate) fn run(mut options: Options, out: &mut impl Write) -> Result<bool, Fa
             .verify(&init_data, options.now)
             .map(|data| format!("ok: bot {}, user {}", data.bot_id(), data.id()))
     } else {
-        for token in &tokens {
-            let key = Key::from_bot_token(&token.token).map_err(|error| token.failure(error))?;
-            options.keys.push(key.with_label(&token.label));
-        }
         Verifier::new(options.keys)?
             .with_max_age(options.max_age)
             .with_max_skew(options.max_skew)

@@ -1,0 +1,316 @@
+//! The settings of the deployment, and what administrators change of them.
+
+use axum::{
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use minigate_domain::{AuditEntry, SETTINGS_FORMAT, SettingsOverride, SettingsOverrides, UserId};
+use minigate_platform::{
+    Code, Platform, Problem,
+    auth::{Admin, LiveAdmin},
+    extract::{IfMatch, Json},
+    schemas,
+    settings::{Adopted, InvalidSetting, Settings},
+};
+use minigate_store::{ChangeDocument, Documents, StoreError};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+/// How often a change that names no version starts over when others change the settings meanwhile.
+const ATTEMPTS: u32 = 4;
+
+/// Reads the settings, as they are in force and as they would be unless administrators had changed
+/// them.
+#[utoipa::path(
+    get, path = "/v1/system/settings", tag = "system", operation_id = "read_settings",
+    security(("accessToken" = []), ("initData" = [])),
+    responses((status = 200, description = "The settings", body = SettingsOut, headers(("ETag" = String)))),
+)]
+pub(crate) async fn read_settings(
+    State(platform): State<Platform>,
+    _: Admin,
+) -> Result<Response, Problem> {
+    let (overrides, fault) = match platform.store.documents().await?.settings {
+        Ok(overrides) => {
+            let fault = platform.config.settings.with(&overrides).err();
+            (overrides, fault.map(|error| error.to_string()))
+        }
+        Err(error) => (SettingsOverrides::default(), Some(error.to_string())),
+    };
+    Ok(answer(&platform, &overrides, fault))
+}
+
+/// Replaces what administrators have changed of the settings: what the body leaves out is as the
+/// deployment has it.
+///
+/// The body is valid as a whole or refused. With `If-Match`, only if the settings still have that
+/// version.
+#[utoipa::path(
+    put, path = "/v1/system/settings", tag = "system", operation_id = "replace_settings",
+    params(("If-Match" = Option<schemas::IfMatch>, Header, description = "Change only this version")),
+    request_body = SettingsChange,
+    security(("accessToken" = []), ("initData" = [])),
+    responses(
+        (status = 200, description = "They are in force", body = SettingsOut, headers(("ETag" = String))),
+        (status = 409, description = "What is stored of the settings cannot be read"),
+        (status = 412, description = "The settings have another version"),
+        (status = 422, description = "No setting may be like that"),
+    ),
+)]
+pub(crate) async fn replace_settings(
+    State(platform): State<Platform>,
+    LiveAdmin(admin): LiveAdmin,
+    if_match: IfMatch,
+    Json(body): Json<SettingsChange>,
+) -> Result<Response, Problem> {
+    let change = body.into_change(&platform.config.settings)?;
+    for _ in 0..ATTEMPTS {
+        let Documents { settings, policies } = platform.store.documents().await?;
+        let known = settings.map_err(unreadable)?;
+        if known.format > SETTINGS_FORMAT {
+            return Err(Problem::new(Code::SETTINGS_UNREADABLE).detail(UNREADABLE));
+        }
+        match if_match {
+            IfMatch::Version(version) if version != known.version => {
+                return Err(version_mismatch());
+            }
+            IfMatch::Never => return Err(version_mismatch()),
+            _ => {}
+        }
+        let entry = entry(&platform, admin.id, "settings.changed");
+        let entry = entry.change(json_of(&known), serde_json::to_string(&change).ok());
+        let write = platform.store.replace_settings(change.clone(), Some(known.version), &entry);
+        match write.await? {
+            ChangeDocument::Changed(settings) => {
+                let adopted = Adopted { policies: policies.ok(), settings: Some(settings) };
+                return Ok(adopt(&platform, adopted).await);
+            }
+            ChangeDocument::Stale if matches!(if_match, IfMatch::Version(_)) => {
+                return Err(version_mismatch());
+            }
+            ChangeDocument::Stale => {}
+        }
+    }
+    Err(contended())
+}
+
+/// Takes back everything that administrators have changed of the settings, whatever is stored: also
+/// what does not decode.
+#[utoipa::path(
+    delete, path = "/v1/system/settings", tag = "system", operation_id = "reset_settings",
+    security(("accessToken" = []), ("initData" = [])),
+    responses((status = 200, description = "The settings of the deployment are in force", body = SettingsOut, headers(("ETag" = String)))),
+)]
+pub(crate) async fn reset_settings(
+    State(platform): State<Platform>,
+    LiveAdmin(admin): LiveAdmin,
+) -> Result<Response, Problem> {
+    let Documents { settings, policies } = platform.store.documents().await?;
+    let before = settings.ok().and_then(|settings| json_of(&settings));
+    let entry = entry(&platform, admin.id, "settings.reset").change(before, None);
+    let empty = SettingsOverride::default();
+    match platform.store.replace_settings(empty, None, &entry).await? {
+        ChangeDocument::Changed(settings) => {
+            let adopted = Adopted { policies: policies.ok(), settings: Some(settings) };
+            Ok(adopt(&platform, adopted).await)
+        }
+        ChangeDocument::Stale => Err(contended()),
+    }
+}
+
+fn entry(platform: &Platform, by: UserId, action: &'static str) -> AuditEntry {
+    AuditEntry::new(&*platform.entropy, platform.now(), by, action, "all".to_owned())
+}
+
+/// What was changed, for the trail; nothing if nothing was.
+fn json_of(overrides: &SettingsOverrides) -> Option<String> {
+    if overrides.change == SettingsOverride::default() {
+        return None;
+    }
+    serde_json::to_string(&overrides.change).ok()
+}
+
+/// In force here at once.
+async fn adopt(platform: &Platform, adopted: Adopted) -> Response {
+    let overrides = adopted.settings.clone().unwrap_or_default();
+    platform.adopt(adopted).await;
+    answer(platform, &overrides, None)
+}
+
+const UNREADABLE: &str = "What is stored of the settings does not decode, or a newer version wrote \
+     it; DELETE /v1/system/settings takes it away.";
+
+fn unreadable(error: StoreError) -> Problem {
+    match error {
+        error @ StoreError::Corrupt { .. } => {
+            Problem::new(Code::SETTINGS_UNREADABLE).detail(UNREADABLE).caused_by(error)
+        }
+        error => error.into(),
+    }
+}
+
+fn refused(error: InvalidSetting) -> Problem {
+    Problem::new(Code::BODY_INVALID).field(error.field, error.message)
+}
+
+fn version_mismatch() -> Problem {
+    Problem::new(Code::VERSION_MISMATCH).field(
+        header::IF_MATCH.as_str(),
+        "is not the version of the settings any more; read them again",
+    )
+}
+
+fn contended() -> Problem {
+    StoreError::Contended { operation: "replace_settings", attempts: ATTEMPTS }.into()
+}
+
+fn answer(platform: &Platform, overrides: &SettingsOverrides, fault: Option<String>) -> Response {
+    let SettingsOverrides { change, version, .. } = overrides;
+    let out = SettingsOut {
+        version: *version,
+        fault,
+        in_force: TermsOut::from(&*platform.settings()),
+        deployed: TermsOut::from(&platform.config.settings),
+        change: (*change != SettingsOverride::default()).then(|| change.clone().into()),
+    };
+    let tag = HeaderValue::from_str(&format!("\"{version}\""));
+    let mut response = Json(out).into_response();
+    response.headers_mut().extend(tag.ok().map(|tag| (header::ETAG, tag)));
+    response
+}
+
+/// The settings.
+#[derive(Serialize, ToSchema)]
+struct SettingsOut {
+    /// Of what administrators have changed; the entity tag. 0 before the first change.
+    version: u64,
+    /// Why what is stored is not taken; the last good settings are in force then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 1024)]
+    fault: Option<String>,
+    /// As this instance has them.
+    in_force: TermsOut,
+    /// As they are without administrators' changes.
+    deployed: TermsOut,
+    /// What administrators have changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    change: Option<SettingsChange>,
+}
+
+/// What the settings say.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SettingsTerms)]
+struct TermsOut {
+    /// The origins that a browser may call from.
+    #[schema(value_type = Vec<schemas::AllowedOrigin>, max_items = 20)]
+    allowed_origins: Vec<String>,
+    /// The administrators' Telegram user ids.
+    #[schema(value_type = Vec<schemas::TelegramId>, max_items = 51)]
+    admins: Vec<u64>,
+    /// Sessions that a user may have at once.
+    sessions_per_user: usize,
+    /// Seconds that an access token lasts.
+    access_token_seconds: u64,
+    /// Seconds that a refresh token lasts.
+    refresh_token_seconds: u64,
+    /// Seconds of age up to which init data is taken.
+    init_data_seconds: u64,
+}
+
+impl From<&Settings> for TermsOut {
+    fn from(settings: &Settings) -> Self {
+        let text = |origin: &HeaderValue| String::from_utf8_lossy(origin.as_bytes()).into_owned();
+        Self {
+            allowed_origins: settings.allowed_origins.iter().map(text).collect(),
+            admins: settings.admins.iter().map(|id| id.get()).collect(),
+            sessions_per_user: settings.sessions_per_user,
+            access_token_seconds: settings.access_token_lifetime.as_secs(),
+            refresh_token_seconds: settings.refresh_token_lifetime.as_secs(),
+            init_data_seconds: settings.init_data_max_age.as_secs(),
+        }
+    }
+}
+
+/// A change of the settings; what is absent is as the deployment has it.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SettingsChange {
+    /// The format of this document.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 1)]
+    format: Option<u32>,
+    /// The origins that a browser may call from, instead of the deployment's: each once, such as
+    /// `https://app.example`.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_items = 20, value_type = Option<Vec<schemas::AllowedOrigin>>)]
+    allowed_origins: Option<Vec<String>>,
+    /// Telegram user ids of administrators beyond the deployment's, who cannot be removed; each once.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_items = 50, value_type = Option<Vec<schemas::TelegramId>>)]
+    admins: Option<Vec<u64>>,
+    /// Sessions that a user may have at once.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1, maximum = 50)]
+    sessions_per_user: Option<u32>,
+    /// Seconds that an access token lasts; not more than a refresh token.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 30, maximum = 3_600)]
+    access_token_seconds: Option<u32>,
+    /// Seconds that a refresh token lasts. Sessions keep theirs until they are refreshed.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 300, maximum = 31_536_000)]
+    refresh_token_seconds: Option<u32>,
+    /// Seconds of age up to which init data is taken.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 60, maximum = 604_800)]
+    init_data_seconds: Option<u32>,
+}
+
+/// A field that may be absent but not `null`, which would look like "take it back".
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+impl SettingsChange {
+    /// The change, valid as a whole on top of what the deployment has.
+    fn into_change(self, deployed: &Settings) -> Result<SettingsOverride, Problem> {
+        let format = self.format.unwrap_or(SETTINGS_FORMAT);
+        if format == 0 {
+            return Err(Problem::new(Code::BODY_INVALID).field("format", "must be 1"));
+        }
+        let change = SettingsOverride {
+            allowed_origins: self.allowed_origins,
+            admins: self.admins,
+            sessions_per_user: self.sessions_per_user,
+            access_token_seconds: self.access_token_seconds,
+            refresh_token_seconds: self.refresh_token_seconds,
+            init_data_seconds: self.init_data_seconds,
+        };
+        let overrides = SettingsOverrides { change, format, version: 0 };
+        deployed.with(&overrides).map_err(refused)?;
+        if overrides.change == SettingsOverride::default() {
+            return Err(
+                Problem::new(Code::BODY_INVALID).field(".", "must name a setting to change")
+            );
+        }
+        Ok(overrides.change)
+    }
+}
+
+impl From<SettingsOverride> for SettingsChange {
+    fn from(change: SettingsOverride) -> Self {
+        Self {
+            format: None,
+            allowed_origins: change.allowed_origins,
+            admins: change.admins,
+            sessions_per_user: change.sessions_per_user,
+            access_token_seconds: change.access_token_seconds,
+            refresh_token_seconds: change.refresh_token_seconds,
+            init_data_seconds: change.init_data_seconds,
+        }
+    }
+}
