@@ -27,7 +27,7 @@ from world import (
     readme_routes,
     rule,
     statements,
-    template_events,
+    template_routes,
     written_dimensions,
 )
 
@@ -348,7 +348,7 @@ def name_no_path(world):
 
 @rule(name_path_as_it_is, name_no_path)
 def method_settings_name_methods(world):
-    served = set(template_events(world.template))
+    served = set(template_routes(world.template))
     for stage in world.resources("AWS::ApiGateway::Stage").values():
         for setting in stage["MethodSettings"]:
             path, method = setting["ResourcePath"], setting["HttpMethod"]
@@ -402,13 +402,16 @@ def settings_that_fail_silently(world):
 # ---- Routes --------------------------------------------------------------------------------------
 
 
+def paths_of(world):
+    return world.template["Resources"]["Api"]["Properties"]["DefinitionBody"]["paths"]
+
+
 def forget_in_template(world):
-    del world.template["Resources"]["Profile"]["Properties"]["Events"]["Change"]
+    del paths_of(world)["/v1/me"]["patch"]
 
 
 def add_to_template(world):
-    events = world.template["Resources"]["Profile"]["Properties"]["Events"]
-    events["More"] = {"Type": "Api", "Properties": {"Method": "get", "Path": "/v1/more"}}
+    paths_of(world)["/v1/more"] = {"get": paths_of(world)["/v1/me"]["get"]}
 
 
 def forget_in_readme(world):
@@ -424,14 +427,14 @@ def forget_in_tests(world):
 @rule(forget_in_template, add_to_template, forget_in_readme, forget_in_tests)
 def every_route_is_known_everywhere(world):
     routes = set(reference_routes(world.reference))
-    served = {it for it in template_events(world.template) if it[0] != "ANY"}
+    served = {it for it in template_routes(world.template) if it[0] != "ANY"}
     written = set(readme_routes(world.readme))
     for place, known in (("template.yaml", served), ("README.md", written)):
         for method, path in sorted(routes - known):
             yield f"{method} {path}: it is not in {place}"
         for method, path in sorted(known - routes):
             yield f"{method} {path}: it is in {place}, and docs/openapi.json does not know it"
-    caught = {path for method, path in template_events(world.template) if method == "ANY"}
+    caught = {path for method, path in template_routes(world.template) if method == "ANY"}
     for _, path in sorted(routes):
         if path not in caught:
             yield f"{path}: template.yaml has no method ANY of it, for preflights and 405"

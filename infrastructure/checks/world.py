@@ -133,13 +133,12 @@ def handler_permissions():
     return permissions
 
 
-def template_events(template):
-    """The routes that the template's functions serve: method and path."""
-    functions = World.resources(None, "AWS::Serverless::Function", template).values()
-    for function in functions:
-        for event in function.get("Events", {}).values():
-            if event["Type"] == "Api":
-                yield event["Properties"]["Method"].upper(), event["Properties"]["Path"]
+def template_routes(template):
+    """The routes that the template's API has: method and path, and ANY for the methods that are left."""
+    body = template["Resources"]["Api"]["Properties"]["DefinitionBody"]
+    for path, item in body["paths"].items():
+        for method in item:
+            yield "ANY" if method == "x-amazon-apigateway-any-method" else method.upper(), path
 
 
 def reference_routes(reference):
@@ -166,11 +165,11 @@ def readme_routes(readme):
 
 
 def written_dimensions(source):
-    """By which dimensions the functions write their metrics: the function `dimensions` of metrics.rs."""
-    names = dict(re.findall(r'Self::(\w+) => "(\w+)",', source))
-    arms = source.split("const fn dimensions")[1].split("\n    }\n")[0]
-    found = dict.fromkeys(names.values(), {"function"})
-    for variants, dimensions in re.findall(r"((?:\|?\s*Self::\w+\s*)+)=> &\[([^\]]+)\]", arms):
-        for variant in re.findall(r"Self::(\w+)", variants):
-            found[names[variant]] = set(re.findall(r'"(\w+)"', dimensions))
-    return found
+    """By which dimensions the functions write their metrics, as metrics.rs declares them."""
+    dimensions = {
+        "function": {"function"},
+        "version": {"function", "version"},
+        "deployment": {"deployment"},
+    }
+    declared = re.findall(r'[A-Z_]+ of_(\w+) "(\w+)";', source)
+    return {name: dimensions[kind] for kind, name in declared}

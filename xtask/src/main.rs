@@ -9,6 +9,7 @@ mod bench;
 mod contract;
 mod deploy_test;
 mod fuzz;
+mod generate;
 mod licence;
 mod linters;
 mod node;
@@ -39,7 +40,9 @@ Commands:
                              --full       also what takes long: all that CI runs
                              --only STEP,STEP   run these steps, and those that they need
                              --no-skips   a skipped step is a failure, for CI that has it all
-  openapi                  write the API reference to docs/openapi.json
+  generate                 write what follows from the code and the nouns' files: docs/openapi.json,
+                             template.yaml and the lists of functions
+  new-function NOUN        make a working function, in folders named after the noun
   lint                     run the linters over the templates, the workflows and the API reference
   contract                 fuzz a development server with requests made from docs/openapi.json
   deploy-test [OPTION]..   deploy template.yaml to an emulator of AWS and use it
@@ -68,7 +71,8 @@ fn main() -> ExitCode {
             Ok((steps, skips)) => verify::run(&steps, skips),
             Err(fault) => return misused(&fault),
         },
-        ["openapi"] => openapi::write(),
+        ["generate"] => generate::write(),
+        ["new-function", noun] => generate::new_function::run(noun),
         ["lint"] => linters::run(),
         ["contract"] => contract::run(),
         ["deploy-test", rest @ ..] => match deploy_test_options(rest) {

@@ -5,7 +5,7 @@
 //! given a budget within the limits below belongs to `--full`, or nowhere.
 
 use crate::{
-    advisories, audit, deploy_test, fuzz, linters, openapi, python, release,
+    advisories, audit, deploy_test, fuzz, generate, linters, openapi, python, release,
     report::Verdict,
     tests_run, vectors,
     verify::{Context, build, clippy, format, rustdoc, set_up},
@@ -65,9 +65,10 @@ pub(crate) const STEPS: &[Step] = &[
     quick("vectors", "init-data verify --batch over its vectors", 5, BUILD, |context| {
         vectors::verify(context)
     }),
-    quick("api-reference", "docs/openapi.json is what the routes generate", 5, BUILD, |context| {
-        openapi::verify(context)
+    quick("generated", "what `cargo xtask generate` writes is committed", 5, BUILD, |context| {
+        generate::verify(context)
     }),
+    quick("api-reference", "docs/openapi.json: a linter, and a client that compiles", 30, NOTHING, |_| openapi::lint()),
     quick("deployment", "sam deploy to an emulator of AWS, and what holds there", 150, DEPLOYMENT, |context| {
         deploy_test::verify(context)
     }),

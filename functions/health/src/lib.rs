@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use minigate_platform::{
-    Platform, Problem, Router, auth::Admin, extract::Json, secrets::SecretHealth,
+    Function, Needs, Platform, Problem, Router, auth::Admin, extract::Json, secrets::SecretHealth,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,6 +18,11 @@ use utoipa_axum::routes;
 /// A dependency that takes longer than this is counted as slow. In a region, both answer in a
 /// fifth of it.
 const SLOW: Duration = Duration::from_millis(250);
+
+/// The function, as its `main` runs it and `cargo dev` serves it.
+pub fn function() -> Function {
+    Function::routes("health", router, Needs::ALL)
+}
 
 /// The routes of this function.
 pub fn router() -> Router {

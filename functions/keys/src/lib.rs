@@ -12,7 +12,7 @@ use std::{sync::LazyLock, time::Duration};
 
 use axum::{extract::State, response::Response};
 use minigate_platform::{
-    Platform, Problem, Router,
+    Function, Needs, Platform, Problem, Router,
     public::{self, Document, Freshness, IfNoneMatch},
     schemas,
 };
@@ -38,6 +38,11 @@ const REFERENCE: Freshness = Freshness {
 /// the others.
 static DOCUMENT: LazyLock<Document> =
     LazyLock::new(|| Document::new(include_str!("../../../docs/openapi.json")));
+
+/// The function, as its `main` runs it and `cargo dev` serves it.
+pub fn function() -> Function {
+    Function::routes("keys", router, Needs::SIGNING_KEY)
+}
 
 /// The routes of this function.
 pub fn router() -> Router {

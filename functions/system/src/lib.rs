@@ -30,8 +30,13 @@ mod limits;
 mod settings;
 mod users;
 
-use minigate_platform::Router;
+use minigate_platform::{Function, Needs, Router};
 use utoipa_axum::routes;
+
+/// The function, as its `main` runs it and `cargo dev` serves it.
+pub fn function() -> Function {
+    Function::routes("system", router, Needs::ALL)
+}
 
 /// The routes of this function.
 pub fn router() -> Router {

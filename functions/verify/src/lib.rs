@@ -16,7 +16,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use minigate_domain::BotId;
 use minigate_init_data::{self as init_data, Environment, InitData, Key, Verifier};
 use minigate_platform::{
-    Code, Platform, Problem, Router,
+    Code, Function, Needs, Platform, Problem, Router,
     extract::{ApiKeyId, Json},
     limits::{Charge, RateLimits, Rule},
     schemas,
@@ -29,6 +29,11 @@ use utoipa_axum::routes;
 const MAX_ITEMS: u32 = Rule::Verify.defaults().weight;
 /// A hundred times the longest init data, escaped as JSON, and some room.
 const BODY_LIMIT: usize = 1024 * 1024;
+
+/// The function, as its `main` runs it and `cargo dev` serves it.
+pub fn function() -> Function {
+    Function::routes("verify", router, Needs::BOTS.and(Needs::STORE))
+}
 
 /// The routes of this function.
 pub fn router() -> Router {
@@ -50,7 +55,7 @@ async fn verify(
 ) -> Result<Json<Verdicts>, Problem> {
     let units = u32::try_from(body.items.len()).unwrap_or(u32::MAX);
     if !(1..=MAX_ITEMS).contains(&units) {
-        return Err(Problem::new(Code::BodyInvalid)
+        return Err(Problem::new(Code::BODY_INVALID)
             .field("items", format!("must have 1 to {MAX_ITEMS} entries")));
     }
     limits.admit(&[Charge::api_key(Rule::Verify, &api_key, units)]).await?;
@@ -87,7 +92,7 @@ fn verify_signature(
     index: usize,
 ) -> Result<Verdict, Problem> {
     let missing = || {
-        Problem::new(Code::BodyInvalid)
+        Problem::new(Code::BODY_INVALID)
             .field(format!("items[{index}].bot_id"), "is needed for the method `ed25519`")
     };
     let bot_id = init_data::BotId::new(item.bot_id.ok_or_else(missing)?)
@@ -107,7 +112,7 @@ fn verify_signature(
 }
 
 fn invalid(index: usize, field: &str, error: &dyn std::fmt::Display) -> Problem {
-    Problem::new(Code::BodyInvalid).field(format!("items[{index}].{field}"), error.to_string())
+    Problem::new(Code::BODY_INVALID).field(format!("items[{index}].{field}"), error.to_string())
 }
 
 /// What is to be verified.

@@ -16,6 +16,7 @@ Commands:
   init-data    print fresh init data, of the development bot unless a real one is given
   env          print the environment for a function's own binary, for `cargo lambda watch`
   openapi      print the API reference
+  describe     print what each function needs and serves, for `cargo xtask generate`
 
 Options:
   --data DIR                keep tables and secrets in DIR instead of in memory
@@ -45,14 +46,16 @@ pub(crate) enum Command {
     InitData,
     Env,
     OpenApi,
+    Describe,
 }
 
 impl Command {
-    const ALL: [(&'static str, Self); 4] = [
+    const ALL: [(&'static str, Self); 5] = [
         ("serve", Self::Serve),
         ("init-data", Self::InitData),
         ("env", Self::Env),
         ("openapi", Self::OpenApi),
+        ("describe", Self::Describe),
     ];
 
     fn name(self) -> &'static str {
@@ -66,7 +69,7 @@ impl Command {
             Self::Env => {
                 &["--aws-port", "--aws-endpoint", "--allow-remote-endpoint", "--bot-token-file"]
             }
-            Self::OpenApi => &[],
+            Self::OpenApi | Self::Describe => &[],
         };
         options.contains(&option)
     }

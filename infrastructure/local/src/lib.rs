@@ -12,6 +12,7 @@ mod aws_endpoint;
 mod bot_token;
 mod dev_server;
 pub mod development;
+pub mod functions;
 pub mod reference;
 pub mod routes;
 mod secrets;

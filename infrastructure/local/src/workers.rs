@@ -16,7 +16,7 @@ use aws_sdk_sqs::{
     },
 };
 use minigate_embedded_aws::schedule::{self, Schedule};
-use minigate_platform::{Platform, aws, workers::Function};
+use minigate_platform::{Platform, aws, workers::Handler};
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 
@@ -35,7 +35,7 @@ pub fn all() -> Workers {
 /// Functions with what invokes them.
 #[derive(Clone, Debug, Default)]
 pub struct Workers {
-    queues: Vec<(String, QueueShape, Function)>,
+    queues: Vec<(String, QueueShape, Handler)>,
     schedules: Vec<Scheduled>,
 }
 
@@ -67,21 +67,21 @@ impl Default for QueueShape {
 struct Scheduled {
     name: String,
     schedule: Schedule,
-    function: Function,
+    function: Handler,
 }
 
 impl Workers {
     /// Adds the function of a queue. The functions that send to it find its URL in
     /// `Config::queues`, under this name with `_` for `-`.
     #[must_use]
-    pub fn queue(mut self, name: &str, shape: QueueShape, function: Function) -> Self {
+    pub fn queue(mut self, name: &str, shape: QueueShape, function: Handler) -> Self {
         self.queues.push((name.to_owned(), shape, function));
         self
     }
 
     /// Adds the function of a schedule.
     #[must_use]
-    pub fn schedule(mut self, name: &str, schedule: Schedule, function: Function) -> Self {
+    pub fn schedule(mut self, name: &str, schedule: Schedule, function: Handler) -> Self {
         self.schedules.push(Scheduled { name: name.to_owned(), schedule, function });
         self
     }
@@ -218,7 +218,7 @@ struct Poller {
     name: String,
     url: String,
     batch: u8,
-    function: Function,
+    function: Handler,
 }
 
 impl Poller {

@@ -12,12 +12,15 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
-use minigate_platform::{Needs, Platform, Router};
+use minigate_platform::{Function, Needs, Platform, Router};
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
 fn main() -> std::process::ExitCode {
-    let router = Router::new().route("/work", post(work)).route("/panic", get(panic));
-    minigate_platform::run(router, Needs::ALL)
+    Function::routes("background", router, Needs::ALL).run()
+}
+
+fn router() -> Router {
+    Router::new().route("/work", post(work)).route("/panic", get(panic))
 }
 
 async fn work(State(platform): State<Platform>, address: String) -> StatusCode {

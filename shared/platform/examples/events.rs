@@ -4,18 +4,18 @@
 #![expect(clippy::panic, reason = "a test of panics needs one")]
 
 use minigate_platform::{
-    Code, Needs, Platform, Problem,
+    Code, Function, Needs, Platform, Problem,
     events::{Answer, Events, Subject},
 };
 use serde_json::Value;
 
 fn main() -> std::process::ExitCode {
-    minigate_platform::run_events(Function, Needs::ALL)
+    Function::events("events", Example, Needs::ALL).run()
 }
 
-struct Function;
+struct Example;
 
-impl Events for Function {
+impl Events for Example {
     fn subject(&self, _: &Value) -> Subject {
         Subject { request_id: None, method: "EVENT".to_owned(), route: "example".to_owned() }
     }
@@ -25,7 +25,7 @@ impl Events for Function {
             Some("echo") => Ok(Answer { payload: event.clone(), refusal: None }),
             Some("hang") => std::future::pending().await,
             Some("panic") => panic!("the secret is 1234"),
-            _ => Err(Problem::new(Code::BodyInvalid)),
+            _ => Err(Problem::new(Code::BODY_INVALID)),
         }
     }
 }

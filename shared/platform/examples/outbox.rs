@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use minigate_outbox::{Effect, Performed, Receiver};
 use minigate_platform::{
-    Needs, Platform, Problem,
+    Function, Needs, Platform, Problem,
     workers::{Delivery, Message, Receipt, Worker, drain},
 };
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use tokio::{
 };
 
 fn main() -> std::process::ExitCode {
-    minigate_platform::run_queue(Drain, Needs::STORE)
+    Function::queue("outbox", Drain, Needs::STORE).run()
 }
 
 struct Drain;

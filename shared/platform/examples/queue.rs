@@ -6,13 +6,13 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use minigate_platform::{
-    Code, Needs, Platform, Problem,
+    Code, Function, Needs, Platform, Problem,
     workers::{Delivery, Message, Receipt, Worker},
 };
 use serde::{Deserialize, Serialize};
 
 fn main() -> std::process::ExitCode {
-    minigate_platform::run_queue(Counter, Needs::STORE)
+    Function::queue("queue", Counter, Needs::STORE).run()
 }
 
 struct Counter;
@@ -38,7 +38,7 @@ impl Worker for Counter {
         delivery: &Delivery,
     ) -> Result<Receipt, Problem> {
         match message.name.as_str() {
-            "fail" => return Err(Problem::new(Code::StoreUnavailable)),
+            "fail" => return Err(Problem::new(Code::STORE_UNAVAILABLE)),
             "panic" => panic!("the secret is 1234"),
             "hang" => std::future::pending().await,
             _ => {}

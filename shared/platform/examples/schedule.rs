@@ -3,12 +3,12 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use minigate_platform::{
-    Needs, Platform, Problem,
+    Function, Needs, Platform, Problem,
     workers::{Job, Receipt, Tick},
 };
 
 fn main() -> std::process::ExitCode {
-    minigate_platform::run_schedule(Ticker, Needs::STORE)
+    Function::schedule("schedule", Ticker, Needs::STORE).run()
 }
 
 struct Ticker;

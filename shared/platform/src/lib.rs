@@ -1,12 +1,10 @@
 //! What makes a router a Lambda function: configuration, AWS clients, secrets, tokens, the layers
 //! around every route, the extractors of every handler, problems, logs and metrics.
 //!
-//! A function is a [`Router`] of routes whose state is a [`Platform`], and [`run`] is its `main`; one
-//! whose events are no HTTP requests is an [`events::Events`], and [`run_events`] its `main`. The same router runs under Lambda, under `cargo dev` and in tests: [`layers::around`] puts the
-//! same layers around it everywhere.
-//!
-//! A function that works off a queue is a [`workers::Worker`], and one that a schedule starts a
-//! [`workers::Job`]; [`run_queue`] and [`run_schedule`] are their `main`.
+//! A [`Function`] has a [`Router`] of routes whose state is a [`Platform`]. A function whose events are no
+//! HTTP requests has an [`events::Events`] instead, one that works off a queue a [`workers::Worker`], and
+//! one that a schedule starts a [`workers::Job`]. Its `main` runs it. The same router runs under Lambda,
+//! under `cargo dev` and in tests: [`layers::around`] puts the same layers around it everywhere.
 //!
 //! This crate knows HTTP and AWS, and none of the product's routes.
 
@@ -18,6 +16,7 @@ mod config;
 pub mod events;
 mod extension;
 pub mod extract;
+mod function;
 pub mod layers;
 pub mod limits;
 mod metrics;
@@ -37,12 +36,12 @@ pub mod workers;
 
 pub use background::{Background, WorkPanicked};
 pub use config::{Config, ConfigError, environment};
+pub use function::{Function, Kind};
 pub use metrics::{Metric, Metrics};
 pub use minigate_domain::Clock;
 pub use needs::Needs;
 pub use platform::{Parts, Platform};
 pub use problem::{Code, FieldError, Problem, ProblemDocument};
-pub use serve::{run, run_events, run_queue, run_schedule};
 pub use system::{SystemClock, SystemEntropy};
 pub use telemetry::{ours as our_logs, start as start_logs};
 

@@ -8,123 +8,120 @@ use std::{io::Write, sync::Arc};
 use minigate_domain::Clock;
 use serde_json::{Value, json};
 
-/// What is counted: events that an operator wants an alarm for, and what the limits do.
+/// Something that is counted. A metric is a constant, so that an unknown one does not compile; those of
+/// the platform are constants of this type, and those of a noun are constants of the noun:
+///
+/// ```
+/// use minigate_platform::Metric;
+///
+/// /// Quizzes that were handed in.
+/// const QUIZZES_SUBMITTED: Metric = Metric::of_function("QuizzesSubmitted");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
-    /// A secret could not be fetched; the last good value is served, or 503 if there is none.
-    SecretUnavailable,
-    /// A secret does not have the shape that it must have.
-    SecretMalformed,
-    /// A refresh token was used twice, and its session ended.
-    RefreshTokenReused,
-    /// A handler panicked.
-    Panic,
-    /// What administrators have changed of limits and settings cannot be read; the last good ones hold.
-    PoliciesUnavailable,
-    /// What administrators have changed of limits or settings is not valid; the last good ones hold.
-    PoliciesMalformed,
-    /// Requests that the limits let pass.
-    LimitAdmitted,
-    /// Requests that a limit refused.
-    LimitDenied,
-    /// Times that a limit in shadow mode would have refused a request.
-    LimitShadowDenied,
-    /// Limits decided without the limiter's table, because it did not answer.
-    LimitWithoutStore,
-    /// Calls of the limiter without an answer.
-    LimitStoreErrors,
-    /// Calls of the limiter.
-    LimitCalls,
-    /// Units that the limiter took.
-    LimitUnitsTaken,
-    /// Units that the limiter took and that were neither spent nor given back.
-    LimitUnitsWasted,
-    /// Lookups of the cache that a fresh value answered.
-    CacheHits,
-    /// Lookups of the cache that a value past its time answered.
-    CacheStale,
-    /// Lookups of the cache that a load, or nothing, answered.
-    CacheMisses,
-    /// Loads of the cache that failed.
-    CacheLoadErrors,
-    /// Calls of the cache to its table.
-    CacheTableCalls,
-    /// Calls of the cache without an answer.
-    CacheTableErrors,
-    /// Requests or events that failed through no fault of who sent them: each 5xx, panics included.
-    ServerErrors,
-    /// Messages of a queue that were handled.
-    MessagesHandled,
-    /// Messages of a queue whose effect was there before.
-    MessagesRepeated,
-    /// Messages of a queue that failed, and come again.
-    MessagesFailed,
-    /// Messages of a queue that nobody can read: no JSON, of an unknown version, of a wrong shape.
-    MessagesPoison,
-    /// Effects of an outbox that were performed.
-    EffectsPerformed,
-    /// Effects of an outbox that are tried again.
-    EffectsRetried,
-    /// Effects of an outbox that were given up without having happened.
-    EffectsParked,
-    /// Effects of an outbox of which nobody knows whether they happened, and that are not repeated.
-    EffectsUnknown,
-    /// Items of an outbox that do not decode.
-    EffectsMalformed,
+pub struct Metric {
+    name: &'static str,
+    dimensions: &'static [&'static str],
 }
 
 impl Metric {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::SecretUnavailable => "SecretUnavailable",
-            Self::SecretMalformed => "SecretMalformed",
-            Self::RefreshTokenReused => "RefreshTokenReused",
-            Self::Panic => "Panic",
-            Self::PoliciesUnavailable => "PoliciesUnavailable",
-            Self::PoliciesMalformed => "PoliciesMalformed",
-            Self::LimitAdmitted => "LimitAdmitted",
-            Self::LimitDenied => "LimitDenied",
-            Self::LimitShadowDenied => "LimitShadowDenied",
-            Self::LimitWithoutStore => "LimitWithoutStore",
-            Self::LimitStoreErrors => "LimitStoreErrors",
-            Self::LimitCalls => "LimitCalls",
-            Self::LimitUnitsTaken => "LimitUnitsTaken",
-            Self::LimitUnitsWasted => "LimitUnitsWasted",
-            Self::CacheHits => "CacheHits",
-            Self::CacheStale => "CacheStale",
-            Self::CacheMisses => "CacheMisses",
-            Self::CacheLoadErrors => "CacheLoadErrors",
-            Self::CacheTableCalls => "CacheTableCalls",
-            Self::CacheTableErrors => "CacheTableErrors",
-            Self::ServerErrors => "ServerErrors",
-            Self::MessagesHandled => "MessagesHandled",
-            Self::MessagesRepeated => "MessagesRepeated",
-            Self::MessagesFailed => "MessagesFailed",
-            Self::MessagesPoison => "MessagesPoison",
-            Self::EffectsPerformed => "EffectsPerformed",
-            Self::EffectsRetried => "EffectsRetried",
-            Self::EffectsParked => "EffectsParked",
-            Self::EffectsUnknown => "EffectsUnknown",
-            Self::EffectsMalformed => "EffectsMalformed",
-        }
+    /// Kept apart by function, which is what most are.
+    pub const fn of_function(name: &'static str) -> Self {
+        Self { name, dimensions: &["function"] }
+    }
+
+    /// Kept apart by function and version: a new version is taken back for its own failures, not for
+    /// those of the one before it.
+    pub const fn of_version(name: &'static str) -> Self {
+        Self { name, dimensions: &["function", "version"] }
+    }
+
+    /// One for the deployment, however many functions there are: an alarm says that it happens, and the
+    /// line says where.
+    pub const fn of_deployment(name: &'static str) -> Self {
+        Self { name, dimensions: &["deployment"] }
+    }
+
+    /// Its name in CloudWatch.
+    pub const fn name(self) -> &'static str {
+        self.name
     }
 
     /// The dimensions by which it is kept apart. Each combination of their values is a metric to pay
-    /// for, and an alarm looks at exactly one or lists them all.
-    const fn dimensions(self) -> &'static [&'static str] {
-        match self {
-            // A new version is taken back for its own failures, not for those of the one before it.
-            Self::ServerErrors | Self::Panic => &["function", "version"],
-            // An alarm says that it happens, and the line says where: one metric, however many
-            // functions there are.
-            Self::SecretUnavailable
-            | Self::SecretMalformed
-            | Self::RefreshTokenReused
-            | Self::PoliciesUnavailable
-            | Self::PoliciesMalformed => &["deployment"],
-            _ => &["function"],
-        }
+    /// for.
+    pub const fn dimensions(self) -> &'static [&'static str] {
+        self.dimensions
     }
+}
+
+macro_rules! metrics {
+    ($($(#[$doc:meta])+ $name:ident $dimensions:ident $text:literal;)*) => {
+        impl Metric {
+            $($(#[$doc])+ pub const $name: Self = Self::$dimensions($text);)*
+        }
+    };
+}
+
+metrics! {
+    /// A secret could not be fetched; the last good value is served, or 503 if there is none.
+    SECRET_UNAVAILABLE of_deployment "SecretUnavailable";
+    /// A secret does not have the shape that it must have.
+    SECRET_MALFORMED of_deployment "SecretMalformed";
+    /// A refresh token was used twice, and its session ended.
+    REFRESH_TOKEN_REUSED of_deployment "RefreshTokenReused";
+    /// A handler panicked.
+    PANIC of_version "Panic";
+    /// What administrators have changed of limits and settings cannot be read; the last good ones hold.
+    POLICIES_UNAVAILABLE of_deployment "PoliciesUnavailable";
+    /// What administrators have changed of limits or settings is not valid; the last good ones hold.
+    POLICIES_MALFORMED of_deployment "PoliciesMalformed";
+    /// Requests that the limits let pass.
+    LIMIT_ADMITTED of_function "LimitAdmitted";
+    /// Requests that a limit refused.
+    LIMIT_DENIED of_function "LimitDenied";
+    /// Times that a limit in shadow mode would have refused a request.
+    LIMIT_SHADOW_DENIED of_function "LimitShadowDenied";
+    /// Limits decided without the limiter's table, because it did not answer.
+    LIMIT_WITHOUT_STORE of_function "LimitWithoutStore";
+    /// Calls of the limiter without an answer.
+    LIMIT_STORE_ERRORS of_function "LimitStoreErrors";
+    /// Calls of the limiter.
+    LIMIT_CALLS of_function "LimitCalls";
+    /// Units that the limiter took.
+    LIMIT_UNITS_TAKEN of_function "LimitUnitsTaken";
+    /// Units that the limiter took and that were neither spent nor given back.
+    LIMIT_UNITS_WASTED of_function "LimitUnitsWasted";
+    /// Lookups of the cache that a fresh value answered.
+    CACHE_HITS of_function "CacheHits";
+    /// Lookups of the cache that a value past its time answered.
+    CACHE_STALE of_function "CacheStale";
+    /// Lookups of the cache that a load, or nothing, answered.
+    CACHE_MISSES of_function "CacheMisses";
+    /// Loads of the cache that failed.
+    CACHE_LOAD_ERRORS of_function "CacheLoadErrors";
+    /// Calls of the cache to its table.
+    CACHE_TABLE_CALLS of_function "CacheTableCalls";
+    /// Calls of the cache without an answer.
+    CACHE_TABLE_ERRORS of_function "CacheTableErrors";
+    /// Requests or events that failed through no fault of who sent them: each 5xx, panics included.
+    SERVER_ERRORS of_version "ServerErrors";
+    /// Messages of a queue that were handled.
+    MESSAGES_HANDLED of_function "MessagesHandled";
+    /// Messages of a queue whose effect was there before.
+    MESSAGES_REPEATED of_function "MessagesRepeated";
+    /// Messages of a queue that failed, and come again.
+    MESSAGES_FAILED of_function "MessagesFailed";
+    /// Messages of a queue that nobody can read: no JSON, of an unknown version, of a wrong shape.
+    MESSAGES_POISON of_function "MessagesPoison";
+    /// Effects of an outbox that were performed.
+    EFFECTS_PERFORMED of_function "EffectsPerformed";
+    /// Effects of an outbox that are tried again.
+    EFFECTS_RETRIED of_function "EffectsRetried";
+    /// Effects of an outbox that were given up without having happened.
+    EFFECTS_PARKED of_function "EffectsParked";
+    /// Effects of an outbox of which nobody knows whether they happened, and that are not repeated.
+    EFFECTS_UNKNOWN of_function "EffectsUnknown";
+    /// Items of an outbox that do not decode.
+    EFFECTS_MALFORMED of_function "EffectsMalformed";
 }
 
 /// Whose metrics they are. Without a function, outside of Lambda, there are none.
@@ -227,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_line_has_the_documented_shape() {
-        let counts = [(Metric::LimitCalls, 7), (Metric::CacheHits, 1)];
+        let counts = [(Metric::LIMIT_CALLS, 7), (Metric::CACHE_HITS, 1)];
         let line = of_sessions().line(None, &counts);
         assert_eq!(line["LimitCalls"], 7);
         assert_eq!(line["CacheHits"], 1);
@@ -255,7 +252,7 @@ mod tests {
     #[test]
     fn each_metric_has_the_dimensions_of_its_alarm() {
         let counts =
-            [(Metric::ServerErrors, 1), (Metric::SecretUnavailable, 1), (Metric::LimitCalls, 1)];
+            [(Metric::SERVER_ERRORS, 1), (Metric::SECRET_UNAVAILABLE, 1), (Metric::LIMIT_CALLS, 1)];
         let line = of_sessions().line(None, &counts);
         let definitions = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
         let found: Vec<String> = definitions

@@ -35,4 +35,10 @@ impl Needs {
             store: self.store || other.store,
         }
     }
+
+    /// Their names, as `cargo xtask generate` reads them.
+    pub fn names(self) -> Vec<&'static str> {
+        let all = [("bots", self.bots), ("signing_key", self.signing_key), ("store", self.store)];
+        all.into_iter().filter(|(_, is_needed)| *is_needed).map(|(name, _)| name).collect()
+    }
 }

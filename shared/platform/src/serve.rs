@@ -34,7 +34,7 @@ const STOP_LIMIT: Duration = Duration::from_millis(400);
 /// needs and serves requests from Lambda until it is told to stop.
 ///
 /// Exits with a failure, after one message that names every fault, if the environment is wrong.
-pub fn run(router: Router, needs: Needs) -> ExitCode {
+pub(crate) fn run(router: Router, needs: Needs) -> ExitCode {
     start(needs, async |platform: Platform, tell: TellExtension| {
         let routes = layers::around(router, &platform);
         let settle = Settle::unless(&tell, &platform);
@@ -47,17 +47,17 @@ pub fn run(router: Router, needs: Needs) -> ExitCode {
 }
 
 /// The `main` of a function whose events are no HTTP requests. Otherwise it is [`run`].
-pub fn run_events(events: impl Events, needs: Needs) -> ExitCode {
+pub(crate) fn run_events(events: impl Events, needs: Needs) -> ExitCode {
     run_invoked(OfEvents(events), needs)
 }
 
 /// The `main` of a function that works off a queue of SQS. Otherwise it is [`run`].
-pub fn run_queue(worker: impl Worker, needs: Needs) -> ExitCode {
+pub(crate) fn run_queue(worker: impl Worker, needs: Needs) -> ExitCode {
     run_invoked(OfQueue(worker), needs)
 }
 
 /// The `main` of a function that a schedule of EventBridge starts. Otherwise it is [`run`].
-pub fn run_schedule(job: impl Job, needs: Needs) -> ExitCode {
+pub(crate) fn run_schedule(job: impl Job, needs: Needs) -> ExitCode {
     run_invoked(OfSchedule(job), needs)
 }
 

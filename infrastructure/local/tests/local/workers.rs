@@ -15,7 +15,7 @@ use minigate_local::{
 use minigate_outbox::{DynamoTable, Effect, Performed, Receiver, Repeat};
 use minigate_platform::{
     Platform, Problem, aws,
-    workers::{Delivery, Function, Job, Message, Receipt, Tick, Worker, drain, written},
+    workers::{Delivery, Handler, Job, Message, Receipt, Tick, Worker, drain, written},
 };
 use serde::{Deserialize, Serialize};
 
@@ -132,9 +132,9 @@ impl Bed {
         };
         let hourly = "rate(1 day)".parse().unwrap();
         let workers = Workers::default()
-            .queue("issuing", shape, Function::queue(Issuing::default()))
-            .queue("mail", QueueShape::default(), Function::queue(mailbox.clone()))
-            .schedule("sweep", hourly, Function::schedule(Sweep(mailbox.clone())));
+            .queue("issuing", shape, Handler::queue(Issuing::default()))
+            .queue("mail", QueueShape::default(), Handler::queue(mailbox.clone()))
+            .schedule("sweep", hourly, Handler::schedule(Sweep(mailbox.clone())));
         let options = Options { queue_faults, ..Options::default() };
         let server = DevServer::start_with(options, workers).await.unwrap();
         let shared = aws::configuration_of_emulator(&server.aws_endpoint_url()).await;

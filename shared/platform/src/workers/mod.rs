@@ -30,14 +30,14 @@
 //!
 //! A mark is kept for 35 days, longer than a message can be in a queue and its dead-letter queue.
 
-mod function;
+mod handler;
 mod message;
 mod outbox;
 mod queue;
 mod receipt;
 mod schedule;
 
-pub use function::Function;
+pub use handler::Handler;
 pub use message::{Message, written};
 
 pub(crate) use outbox::outbox;
@@ -67,10 +67,10 @@ async fn contained(
         Ok(Ok(outcome)) => outcome,
         // Its message may hold anything; where it happened, the hook of `start_logs` has logged.
         Ok(Err(_)) => {
-            platform.metrics.count(Metric::Panic);
-            Err(Problem::new(Code::InternalError))
+            platform.metrics.count(Metric::PANIC);
+            Err(Problem::new(Code::INTERNAL_ERROR))
         }
-        Err(_) => Err(Problem::new(Code::DeadlineExceeded)),
+        Err(_) => Err(Problem::new(Code::DEADLINE_EXCEEDED)),
     }
 }
 

@@ -54,11 +54,11 @@ pub async fn drain<R: Receiver>(
     let report = platform.outbox.drain(lane, receiver, &limits).await;
     let count = |count: usize| count as u64;
     platform.metrics.add(&[
-        (Metric::EffectsPerformed, count(report.performed)),
-        (Metric::EffectsRetried, count(report.retried)),
-        (Metric::EffectsParked, count(report.parked)),
-        (Metric::EffectsUnknown, count(report.unknown)),
-        (Metric::EffectsMalformed, count(report.malformed)),
+        (Metric::EFFECTS_PERFORMED, count(report.performed)),
+        (Metric::EFFECTS_RETRIED, count(report.retried)),
+        (Metric::EFFECTS_PARKED, count(report.parked)),
+        (Metric::EFFECTS_UNKNOWN, count(report.unknown)),
+        (Metric::EFFECTS_MALFORMED, count(report.malformed)),
     ]);
     tracing::info!(
         lane,
@@ -72,7 +72,7 @@ pub async fn drain<R: Receiver>(
         "drained"
     );
     if report.table_errors > 0 {
-        return Err(Problem::new(Code::StoreUnavailable));
+        return Err(Problem::new(Code::STORE_UNAVAILABLE));
     }
     Ok(Receipt::harmless("each effect is claimed before it is performed"))
 }

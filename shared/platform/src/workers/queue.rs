@@ -104,10 +104,10 @@ impl Outcome {
 
     const fn metric(self) -> Option<Metric> {
         match self {
-            Self::Handled => Some(Metric::MessagesHandled),
-            Self::Repeated => Some(Metric::MessagesRepeated),
-            Self::Failed(_) => Some(Metric::MessagesFailed),
-            Self::Poison(_) => Some(Metric::MessagesPoison),
+            Self::Handled => Some(Metric::MESSAGES_HANDLED),
+            Self::Repeated => Some(Metric::MESSAGES_REPEATED),
+            Self::Failed(_) => Some(Metric::MESSAGES_FAILED),
+            Self::Poison(_) => Some(Metric::MESSAGES_POISON),
             Self::Left => None,
         }
     }
@@ -134,8 +134,8 @@ impl<W: Worker> Answers for OfQueue<W> {
         let records: Result<Vec<Record>, _> = Deserialize::deserialize(&event["Records"]);
         let Ok(records) = records else {
             tracing::warn!(worker = W::NAME, "invoked with an event that is none of SQS");
-            platform.metrics.count(Metric::ServerErrors);
-            return Err(Failure::of(Code::BodyInvalid));
+            platform.metrics.count(Metric::SERVER_ERRORS);
+            return Err(Failure::of(Code::BODY_INVALID));
         };
         let batch = Batch { worker: &self.0, platform, invocation, failed: Mutex::default() };
         let lanes = stream::iter(lanes(records)).map(|lane| batch.lane(lane));
@@ -145,10 +145,10 @@ impl<W: Worker> Answers for OfQueue<W> {
             (metric, matching.count() as u64)
         };
         platform.metrics.add(&[
-            count(Metric::MessagesHandled),
-            count(Metric::MessagesRepeated),
-            count(Metric::MessagesFailed),
-            count(Metric::MessagesPoison),
+            count(Metric::MESSAGES_HANDLED),
+            count(Metric::MESSAGES_REPEATED),
+            count(Metric::MESSAGES_FAILED),
+            count(Metric::MESSAGES_POISON),
         ]);
         let failed = batch.failed.into_inner().unwrap_or_else(PoisonError::into_inner);
         let failed: Vec<_> = failed.into_iter().map(|id| json!({ "itemIdentifier": id })).collect();

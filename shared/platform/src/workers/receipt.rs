@@ -76,7 +76,7 @@ impl Platform {
         match marks.once.commit(&marks.client, cause.as_str(), now, writes).await {
             Ok(committed) => Ok(committed.into()),
             Err(error @ OnceError::Table(_)) => {
-                Err(Problem::new(Code::StoreUnavailable).caused_by(error))
+                Err(Problem::new(Code::STORE_UNAVAILABLE).caused_by(error))
             }
             Err(error) => Err(Problem::internal(error)),
         }

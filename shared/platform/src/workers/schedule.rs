@@ -56,7 +56,7 @@ impl<J: Job> Answers for OfSchedule<J> {
             let outcome = self.run(platform, event, invocation).await;
             if let Err(problem) = &outcome {
                 log_causes(problem);
-                platform.metrics.count(Metric::ServerErrors);
+                platform.metrics.count(Metric::SERVER_ERRORS);
             }
             let code = outcome.as_ref().err().map(Problem::code);
             let is_repeated = outcome.as_ref().is_ok_and(|receipt| receipt.is_repeated());
@@ -87,7 +87,7 @@ impl<J: Job> OfSchedule<J> {
         invocation: &Invocation,
     ) -> Result<Receipt, Problem> {
         let time = event["time"].as_str().unwrap_or_default();
-        let scheduled_for = unix_seconds(time).ok_or_else(|| Problem::new(Code::BodyInvalid))?;
+        let scheduled_for = unix_seconds(time).ok_or_else(|| Problem::new(Code::BODY_INVALID))?;
         let scheduled_for = Timestamp::from_unix_millis(scheduled_for * 1_000);
         let tick = Tick { scheduled_for, cause: Cause::new(J::NAME, time) };
         let left = time_for(platform, invocation.deadline_unix_millis, J::TIME);

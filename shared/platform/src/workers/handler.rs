@@ -13,11 +13,11 @@ use crate::{
 
 /// A function of a queue, of a schedule or of events, whatever it is made of.
 #[derive(Clone)]
-pub struct Function(Arc<dyn Invoke>);
+pub struct Handler(Arc<dyn Invoke>);
 
-impl fmt::Debug for Function {
+impl fmt::Debug for Handler {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Function").finish_non_exhaustive()
+        formatter.debug_struct("Handler").finish_non_exhaustive()
     }
 }
 
@@ -42,18 +42,18 @@ impl<A: Answers> Invoke for A {
     }
 }
 
-impl Function {
-    /// The function that [`crate::run_queue`] would run.
+impl Handler {
+    /// Of the function of a queue.
     pub fn queue(worker: impl Worker) -> Self {
         Self(Arc::new(OfQueue(worker)))
     }
 
-    /// The function that [`crate::run_schedule`] would run.
+    /// Of the function of a schedule.
     pub fn schedule(job: impl Job) -> Self {
         Self(Arc::new(OfSchedule(job)))
     }
 
-    /// The function that [`crate::run_events`] would run.
+    /// Of a function of other events.
     pub fn events(events: impl Events) -> Self {
         Self(Arc::new(OfEvents(events)))
     }
