@@ -1,4 +1,4 @@
-//! The items of minigate in DynamoDB: typed keys, and one file per entity.
+//! The items of minigate in DynamoDB: typed keys, and a folder for each noun.
 //!
 //! Only this crate builds DynamoDB requests for the product's data. Every write is one atomic call, and
 //! nearly every one has a condition (docs/architecture.md names the others), so a call that fails half
@@ -8,31 +8,28 @@
 //!
 //! What changes an account is called by the platform only, which invalidates it on other instances.
 
-mod account;
+mod accounts;
 mod audit;
 mod backoff;
-mod cache_counts;
+mod cache;
 mod call;
 mod documents;
 mod error;
 mod keys;
-mod opening;
-mod policies;
+mod limits;
 mod profile;
-mod session;
+mod sessions;
 mod settings;
-mod tier;
 
 use aws_sdk_dynamodb::Client;
 
-pub use account::Account;
-pub use cache_counts::{CacheCounts, CountedCache};
+pub use accounts::{Account, AlreadyUsed, OneTimeUse, OpenSession, OpenedSession};
+pub use cache::{CacheCounts, CountedCache};
 pub use documents::{ChangeDocument, Documents};
 pub use error::StoreError;
 pub use keys::Tables;
-pub use opening::{AlreadyUsed, OneTimeUse, OpenSession, OpenedSession};
 pub use profile::ChangeProfile;
-pub use session::{Revocation, Rotated};
+pub use sessions::{Revocation, Rotated};
 
 /// The product's data. Cloning is cheap: clones share one client and its connections.
 #[derive(Clone, Debug)]

@@ -11,9 +11,9 @@ use aws_sdk_dynamodb::{
 };
 use minigate_domain::{Opening, Profile, Session, SessionId, Tier, Timestamp};
 
+use super::Account;
 use crate::{
     Store, StoreError,
-    account::Account,
     backoff::{Backoff, CONFLICT, CONTENTION},
     call::{
         encoded, failed, first_failure, is_condition_failure, is_conflict, not_built, number,
@@ -21,7 +21,7 @@ use crate::{
     },
     keys::{self, PARTITION_KEY, TIME_TO_LIVE},
     profile::encode_profile,
-    session::{ENTITY, time_to_live},
+    sessions::{ENTITY, time_to_live},
 };
 
 /// The attribute of a replay guard with the session that the init data was exchanged for.
