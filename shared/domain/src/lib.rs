@@ -21,8 +21,8 @@ pub use identity::{BotId, InvalidId, SessionId, UserId};
 pub use limits::{PolicyMode, PolicyOverride, PolicyOverrides, WithoutStore};
 pub use profile::{DisplayName, InvalidField, Language, Notifications, Profile, ProfileChange};
 pub use sessions::{
-    IdempotencyKey, InvalidIdempotencyKey, Opening, Origin, RefreshRefusal, Rotation, Session,
-    Sessions, explain_failed_rotation,
+    IdempotencyKey, InvalidIdempotencyKey, Opening, Origin, RefreshOutcome, Rotated, Rotation,
+    Session, Sessions, explain_failed_rotation,
 };
 pub use settings::{SETTINGS_FORMAT, SettingsOverride, SettingsOverrides};
 pub use time::{Clock, Timestamp};

@@ -5,10 +5,10 @@ mod tier;
 
 use minigate_domain::{Profile, Sessions, Tier, UserId};
 
-pub use self::opening::{AlreadyUsed, OneTimeUse, OpenSession, OpenedSession};
+pub use self::opening::{OneTimeUse, OpenOutcome, OpenSession, OpenedSession};
 use self::tier::decode_tier;
 use crate::{
-    Store, StoreError,
+    AccountStore, StoreError,
     call::{failed, sort_key, string},
     keys::{self, ACCOUNT_PREFIX, PARTITION_KEY, SORT_KEY},
     profile::decode_profile,
@@ -26,7 +26,7 @@ pub struct Account {
     pub tier: Tier,
 }
 
-impl Store {
+impl AccountStore {
     /// Reads a user's account: one consistent query of at most three items.
     ///
     /// # Errors
