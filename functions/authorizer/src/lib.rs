@@ -117,7 +117,7 @@ fn authorization(event: &Value) -> Result<HeaderMap, Problem> {
     let mut headers = HeaderMap::new();
     for value in values.into_iter().filter_map(Value::as_str) {
         let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
-            Problem::new(Code::AuthorizationMalformed)
+            Problem::new(Code::AUTHORIZATION_MALFORMED)
                 .field("authorization", "must not hold control characters")
         })?;
         headers.append(AUTHORIZATION, value);
@@ -128,7 +128,7 @@ fn authorization(event: &Value) -> Result<HeaderMap, Problem> {
 /// Whether the same credentials will be refused however often they come, so that API Gateway may
 /// remember it: genuine init data without a user, and init data where it is only exchanged.
 fn is_final(code: Code) -> bool {
-    matches!(code, Code::UserMissing | Code::InitDataNotAccepted)
+    matches!(code, Code::USER_MISSING | Code::INIT_DATA_NOT_ACCEPTED)
 }
 
 /// Everything is text: API Gateway writes large numbers as powers of ten.
@@ -244,7 +244,7 @@ mod tests {
         }
         let problem =
             authorization(&json!({ "headers": { "Authorization": "a\nb" } })).unwrap_err();
-        assert_eq!(problem.code(), Code::AuthorizationMalformed);
+        assert_eq!(problem.code(), Code::AUTHORIZATION_MALFORMED);
     }
 
     #[test]

@@ -81,7 +81,7 @@ async fn open_session(
         .bot_id
         .map(BotId::new)
         .transpose()
-        .map_err(|error| Problem::new(Code::UnknownBot).field("bot_id", error.to_string()))?;
+        .map_err(|error| Problem::new(Code::UNKNOWN_BOT).field("bot_id", error.to_string()))?;
     let telegram = verify_init_data(&platform, &headers, body.init_data.as_deref(), only).await?;
     // First: a session without tokens for it is of no use, and must not cost a call.
     let keys = platform.signing.keys().await?;
@@ -106,7 +106,7 @@ async fn open_session(
     let OpenedSession { id, newest, profile } = match opening.open(new, now).await? {
         OpenOutcome::Opened(opened) => opened,
         OpenOutcome::AlreadyUsed => {
-            let used = Problem::new(Code::InitDataUsed);
+            let used = Problem::new(Code::INIT_DATA_USED);
             return Err(used.field("init_data", "was exchanged before"));
         }
     };
@@ -152,11 +152,11 @@ async fn refresh_session(
             let whose = Whose { user_id, session_id, bot_id };
             return Ok(Json(tokens(&platform, &keys, whose, newest, now)));
         }
-        RefreshOutcome::Ended => (Code::SessionRevoked, "the session has ended"),
-        RefreshOutcome::Expired => (Code::RefreshTokenExpired, "the session has expired"),
+        RefreshOutcome::Ended => (Code::SESSION_REVOKED, "the session has ended"),
+        RefreshOutcome::Expired => (Code::REFRESH_TOKEN_EXPIRED, "the session has expired"),
         RefreshOutcome::Reused => {
-            platform.metrics.count(Metric::RefreshTokenReused);
-            (Code::RefreshTokenReused, "the refresh token was used before")
+            platform.metrics.count(Metric::REFRESH_TOKEN_REUSED);
+            (Code::REFRESH_TOKEN_REUSED, "the refresh token was used before")
         }
     };
     Err(Problem::new(code).field("refresh_token", message))
@@ -177,7 +177,7 @@ async fn list_sessions(
     let now = platform.now();
     let sessions = match platform.accounts.list_sessions(user.id, user.session_id).await? {
         ListOutcome::Listed(sessions) => sessions,
-        ListOutcome::CallerEnded => return Err(Problem::new(Code::SessionRevoked)),
+        ListOutcome::CallerEnded => return Err(Problem::new(Code::SESSION_REVOKED)),
     };
     let alive = sessions.by_id.into_iter().filter(|(_, session)| session.is_alive(now));
     let mut newest_first: Vec<_> = alive.collect();
@@ -222,8 +222,8 @@ async fn revoke_all_sessions(
 fn answer(outcome: RevokeOutcome) -> Result<StatusCode, Problem> {
     match outcome {
         RevokeOutcome::Revoked => Ok(StatusCode::NO_CONTENT),
-        RevokeOutcome::NotFound => Err(Problem::new(Code::SessionNotFound)),
-        RevokeOutcome::CallerEnded => Err(Problem::new(Code::SessionRevoked)),
+        RevokeOutcome::NotFound => Err(Problem::new(Code::SESSION_NOT_FOUND)),
+        RevokeOutcome::CallerEnded => Err(Problem::new(Code::SESSION_REVOKED)),
     }
 }
 

@@ -50,7 +50,7 @@ async fn verify(
 ) -> Result<Json<Verdicts>, Problem> {
     let units = u32::try_from(body.items.len()).unwrap_or(u32::MAX);
     if !(1..=MAX_ITEMS).contains(&units) {
-        return Err(Problem::new(Code::BodyInvalid)
+        return Err(Problem::new(Code::BODY_INVALID)
             .field("items", format!("must have 1 to {MAX_ITEMS} entries")));
     }
     limits.admit(&[Charge::api_key(Rule::Verify, &api_key, units)]).await?;
@@ -87,7 +87,7 @@ fn verify_signature(
     index: usize,
 ) -> Result<Verdict, Problem> {
     let missing = || {
-        Problem::new(Code::BodyInvalid)
+        Problem::new(Code::BODY_INVALID)
             .field(format!("items[{index}].bot_id"), "is needed for the method `ed25519`")
     };
     let bot_id = init_data::BotId::new(item.bot_id.ok_or_else(missing)?)
@@ -107,7 +107,7 @@ fn verify_signature(
 }
 
 fn invalid(index: usize, field: &str, error: &dyn std::fmt::Display) -> Problem {
-    Problem::new(Code::BodyInvalid).field(format!("items[{index}].{field}"), error.to_string())
+    Problem::new(Code::BODY_INVALID).field(format!("items[{index}].{field}"), error.to_string())
 }
 
 /// What is to be verified.

@@ -66,7 +66,7 @@ schemas! {
     /// A tag of the cache.
     CacheTag text(1, 255, r"^[^\u0000-\u001f]{1,255}$").examples(["user#42"]);
     /// A stable code to branch on; docs/problems.md says when each is answered.
-    Code one_of(crate::Code::ALL.iter().copied().map(crate::Code::as_str));
+    Code one_of(crate::Code::OF_PLATFORM.iter().copied().map(crate::Code::as_str));
     /// The name that others see: no control or direction characters, no white space at the ends.
     DisplayName text(1, minigate_domain::DisplayName::MAX_CHARS, DISPLAY_NAME)
         .examples(["Ada Lovelace"]);

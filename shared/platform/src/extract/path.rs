@@ -27,7 +27,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
                     | ErrorKind::InvalidUtf8InPathParam { key } => key,
                     _ => only_part(parts).unwrap_or("path").to_owned(),
                 };
-                Err(Problem::new(Code::PathInvalid).field(field, "is not of the form it must have"))
+                Err(Problem::new(Code::PATH_INVALID)
+                    .field(field, "is not of the form it must have"))
             }
             Err(error) => Err(Problem::internal(error)),
         }
