@@ -24,12 +24,14 @@ struct Dependency {
 }
 
 /// Where a package stands. Arrows point down:
-/// `functions -> platform -> {store, limiter, cache, init-data}`, and from functions, platform and store
-/// to domain.
+/// `functions -> platform -> {service, limiter, init-data}`, `service -> {store, cache}`, from functions
+/// and platform past the next layer, and from all but the libraries to domain.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
     Function,
     Platform,
+    /// What a noun does as one operation.
+    Service,
     /// Builds the requests of our own tables.
     Store,
     /// Fit to publish, so it knows nothing of minigate.
@@ -63,6 +65,7 @@ fn place_of(folder: &str) -> Option<Place> {
         "shared/limiter" => Place::Published(Library::Limiter),
         "shared/outbox" => Place::Published(Library::Outbox),
         "shared/platform" => Place::Platform,
+        "shared/service" => Place::Service,
         "shared/store" => Place::Store,
         "shared/testkit" => Place::Testkit,
         "tests" => Place::Tests,
@@ -75,7 +78,8 @@ fn place_of(folder: &str) -> Option<Place> {
 /// Whether a package may depend on another one of the workspace.
 fn may_use(user: Place, used: Place, is_for_tests: bool) -> bool {
     use Place::{
-        Domain, EmbeddedAws, Function, Local, Platform, Published, Store, Testkit, Tests, Xtask,
+        Domain, EmbeddedAws, Function, Local, Platform, Published, Service, Store, Testkit, Tests,
+        Xtask,
     };
     match (user, used) {
         // These two know nobody, and need no AWS for their tests.
@@ -85,11 +89,12 @@ fn may_use(user: Place, used: Place, is_for_tests: bool) -> bool {
         (Testkit | EmbeddedAws | Xtask, Testkit) | (Xtask, EmbeddedAws) => false,
         (_, Testkit | EmbeddedAws) => is_for_tests,
         // Programs are put together by nobody but `cargo dev` and the black-box tests.
-        (Local, Function | Platform | Store | Published(_) | Domain) => true,
-        (Tests, Function | Platform | Store | Published(_) | Domain | Local) => true,
+        (Local, Function | Platform | Service | Store | Published(_) | Domain) => true,
+        (Tests, Function | Platform | Service | Store | Published(_) | Domain | Local) => true,
         // And the way of the arrows. A layer may reach past the next one.
-        (Function, Platform | Store | Published(_) | Domain) => true,
-        (Platform, Store | Published(_) | Domain) => true,
+        (Function, Platform | Service | Store | Published(_) | Domain) => true,
+        (Platform, Service | Store | Published(_) | Domain) => true,
+        (Service, Store | Published(Library::Cache) | Domain) => true,
         (Store, Domain | Published(Library::Outbox)) => true,
         (Testkit, Published(_) | Domain) => true,
         _ => false,
@@ -102,7 +107,7 @@ fn may_use_dynamodb(user: Place, is_for_tests: bool) -> bool {
         Place::Store | Place::Platform | Place::Local | Place::Tests => true,
         Place::Published(library) => library != Library::InitData,
         // Their own tests make real calls.
-        Place::EmbeddedAws | Place::Testkit => is_for_tests,
+        Place::Service | Place::EmbeddedAws | Place::Testkit => is_for_tests,
         Place::Function | Place::Domain | Place::Xtask => false,
     }
 }
@@ -156,6 +161,8 @@ fn forbidden_lines(path: &str, source: &str) -> Vec<String> {
     };
     let mut faults = Vec::new();
     let is_black_box = path.starts_with("tests/tests/");
+    let owns_accounts =
+        ["shared/service/", "shared/store/"].iter().any(|folder| path.starts_with(folder));
     let mut is_local_only = path.contains("/local_only/");
     for (index, line) in source.lines().enumerate() {
         let (number, code) = (index + 1, line.trim_start());
@@ -170,6 +177,11 @@ fn forbidden_lines(path: &str, source: &str) -> Vec<String> {
             || is_black_box && code.contains("of_environment()")
         {
             let advice = "move the test to a module `local_only`, which no deployment is asked";
+            faults.push(format!("{path}:{number}: {advice}"));
+        }
+        if !owns_accounts && ["AccountStore", "store.accounts("].iter().any(|it| code.contains(it))
+        {
+            let advice = "only minigate-service writes accounts, because it invalidates them too";
             faults.push(format!("{path}:{number}: {advice}"));
         }
         if code.contains(".scan(") {
@@ -222,7 +234,13 @@ mod tests {
     fn the_arrows_point_one_way() {
         let metadata = workspace::metadata("--no-deps --offline").unwrap();
         let packages = packages(&metadata);
-        for name in ["minigate-domain", "minigate-platform", "minigate-store", "sessions"] {
+        for name in [
+            "minigate-domain",
+            "minigate-platform",
+            "minigate-service",
+            "minigate-store",
+            "sessions",
+        ] {
             assert!(packages.iter().any(|package| package.name == name), "{name} is not seen");
         }
         let faults = forbidden_arrows(&packages);
@@ -257,6 +275,7 @@ mod tests {
             ("minigate-limiter", "shared/limiter"),
             ("minigate-local", "infrastructure/local"),
             ("minigate-platform", "shared/platform"),
+            ("minigate-service", "shared/service"),
             ("minigate-store", "shared/store"),
             ("minigate-testkit", "shared/testkit"),
             ("minigate-tests", "tests"),
@@ -287,14 +306,21 @@ mod tests {
 
     #[test]
     fn what_the_architecture_allows_is_not_reported() {
-        let graph: [(&str, &[&str]); 9] = [
+        let graph: [(&str, &[&str]); 10] = [
             (
                 "sessions",
-                &["minigate-platform", "minigate-store", "minigate-domain", "dev:minigate-testkit"],
+                &[
+                    "minigate-platform",
+                    "minigate-service",
+                    "minigate-store",
+                    "minigate-domain",
+                    "dev:minigate-testkit",
+                ],
             ),
             (
                 "minigate-platform",
                 &[
+                    "minigate-service",
                     "minigate-store",
                     "minigate-limiter",
                     "minigate-cache",
@@ -302,6 +328,16 @@ mod tests {
                     "minigate-domain",
                     "aws-sdk-dynamodb",
                     "dev:minigate-testkit",
+                ],
+            ),
+            (
+                "minigate-service",
+                &[
+                    "minigate-store",
+                    "minigate-cache",
+                    "minigate-domain",
+                    "dev:minigate-embedded-aws",
+                    "dev:aws-sdk-dynamodb",
                 ],
             ),
             (
@@ -324,7 +360,11 @@ mod tests {
             ("minigate-domain", "minigate-store"),
             ("minigate-domain", "minigate-init-data"),
             ("minigate-store", "minigate-platform"),
+            ("minigate-store", "minigate-service"),
             ("minigate-store", "minigate-init-data"),
+            ("minigate-service", "minigate-platform"),
+            ("minigate-service", "minigate-limiter"),
+            ("minigate-service", "aws-sdk-dynamodb"),
             ("minigate-platform", "sessions"),
             ("minigate-platform", "minigate-testkit"),
             ("minigate-platform", "minigate-embedded-aws"),
@@ -377,6 +417,8 @@ mod tests {
         let start = "let cloud = Cloud::start().await;";
         let local_only = ": move the test to a module `local_only`, which no deployment is asked";
         let environment = ": only platform::config reads the environment";
+        let accounts = ": only minigate-service writes accounts, because it invalidates them too";
+        let write = "platform.store.accounts().revoke_all_sessions(user, None).await?;";
         for (path, source, expected) in [
             (elsewhere, "let x = std::env::var(\"X\");".to_owned(), Some(environment)),
             (elsewhere, "for x in env::vars_os() {}".to_owned(), Some(environment)),
@@ -394,6 +436,13 @@ mod tests {
                 "if Deployment::of_environment().is_some() { return }".to_owned(),
                 Some(local_only),
             ),
+            ("functions/sessions/src/lib.rs", write.to_owned(), Some(accounts)),
+            (
+                "shared/platform/src/auth/user.rs",
+                "use minigate_store::AccountStore;".to_owned(),
+                Some(accounts),
+            ),
+            ("shared/service/src/accounts/mod.rs", write.to_owned(), None),
             (config, "client.scan()".to_owned(), Some(": a scan reads the whole table; add a key")),
         ] {
             let line = source.lines().count();

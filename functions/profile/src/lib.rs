@@ -22,7 +22,7 @@ use minigate_platform::{
     public::IfNoneMatch,
     schemas,
 };
-use minigate_store::ChangeProfile;
+use minigate_service::accounts::ChangeOutcome;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -84,11 +84,10 @@ async fn change_profile(
         IfMatch::Never => return Err(version_mismatch()),
     };
     let now = platform.now();
-    let accounts = &platform.caches.accounts;
-    match accounts.change_profile(user.id, change, known_version, now).await? {
-        ChangeProfile::Changed(profile) => Ok(answer(profile)),
-        ChangeProfile::Stale(_) => Err(version_mismatch()),
-        ChangeProfile::NoProfile => Err(no_profile()),
+    match platform.accounts.change_profile(user.id, change, known_version, now).await? {
+        ChangeOutcome::Changed(profile) => Ok(answer(profile)),
+        ChangeOutcome::Stale(_) => Err(version_mismatch()),
+        ChangeOutcome::NoProfile => Err(no_profile()),
     }
 }
 

@@ -27,17 +27,19 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use minigate_domain::{
-    BotId, Origin, Profile, RefreshRefusal, Rotation, Session, SessionId, Tier, Timestamp, UserId,
+    BotId, Origin, Profile, RefreshOutcome, Rotated, Session, SessionId, Tier, Timestamp, UserId,
 };
 use minigate_platform::{
     Code, Function, Metric, Needs, Platform, Problem, Router,
-    auth::{self, TelegramUser, User, verify_init_data, verify_refresh_token},
+    auth::{TelegramUser, User, verify_init_data, verify_refresh_token},
     extract::{ClientAddress, ClientOrigin, IdempotencyKey, Json, OptionalJson, Path},
     limits::{Charge, RateLimits, Rule},
     schemas,
     tokens::{AccessClaims, KeyRing, RefreshClaims},
 };
-use minigate_store::{AlreadyUsed, OneTimeUse, OpenSession, OpenedSession, Revocation, Rotated};
+use minigate_service::accounts::{
+    self, ListOutcome, OneTimeUse, OpenOutcome, OpenedSession, Refresh, RevokeOutcome,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -90,7 +92,8 @@ async fn open_session(
     let keys = platform.signing.keys().await?;
     let of_user = Charge::user(Rule::Login, telegram.id, Tier::default());
     let charges = [of_user, Charge::address(Rule::LoginAddress, address)];
-    let account = limits.admit_beside(&charges, platform.store.account(telegram.id)).await??;
+    let opening = platform.accounts.prepare_opening(telegram.id);
+    let opening = limits.admit_beside(&charges, opening).await??;
 
     let now = platform.now();
     let origin = match body.device {
@@ -99,19 +102,21 @@ async fn open_session(
     };
     let settings = platform.settings();
     let lifetime = settings.refresh_token_lifetime;
-    let request = OpenSession {
-        id: SessionId::random(&*platform.entropy),
+    let new = accounts::NewSession {
         session: Session::open(telegram.bot_id, origin, made_by, now, lifetime),
         first_profile: first_profile(&telegram, now),
         limit: settings.sessions_per_user,
         one_time_use: one_time_use(&platform, &telegram),
     };
-    let opened = auth::open_session(&platform, request, account, now).await?;
-    let OpenedSession { id, session, profile, tier, .. } = opened.map_err(|AlreadyUsed| {
-        Problem::new(Code::INIT_DATA_USED).field("init_data", "was exchanged before")
-    })?;
+    let OpenedSession { id, newest, profile } = match opening.open(new, now).await? {
+        OpenOutcome::Opened(opened) => opened,
+        OpenOutcome::AlreadyUsed => {
+            let used = Problem::new(Code::INIT_DATA_USED);
+            return Err(used.field("init_data", "was exchanged before"));
+        }
+    };
     let whose = Whose { user_id: telegram.id, session_id: id, bot_id: telegram.bot_id };
-    let tokens = tokens(&platform, &keys, whose, Rotated::of(&session, tier), now);
+    let tokens = tokens(&platform, &keys, whose, newest, now);
     let out = OpenedSessionOut { tokens, user: UserOut::from(profile) };
     let location = format!("/v1/sessions/{id}");
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(out)).into_response())
@@ -146,25 +151,20 @@ async fn refresh_session(
 
     let now = platform.now();
     let lifetime = platform.settings().refresh_token_lifetime;
-    // Without a key of the client's, a random one lets a repetition by the SDK be known as one.
-    let made_by =
-        made_by.or_else(|| SessionId::random(&*platform.entropy).to_string().parse().ok());
-    let rotation = Rotation::new(generation, origin, made_by, now, lifetime);
-    let accounts = &platform.caches.accounts;
-    let rotated = accounts.rotate_session(user_id, session_id, &rotation, now).await?;
-    let rotated = rotated.map_err(|refusal| {
-        let code = match refusal {
-            RefreshRefusal::Ended => Code::SESSION_REVOKED,
-            RefreshRefusal::Expired => Code::REFRESH_TOKEN_EXPIRED,
-            RefreshRefusal::Reused => {
-                platform.metrics.count(Metric::REFRESH_TOKEN_REUSED);
-                Code::REFRESH_TOKEN_REUSED
-            }
-        };
-        Problem::new(code).field("refresh_token", refusal.to_string())
-    })?;
-    let whose = Whose { user_id, session_id, bot_id };
-    Ok(Json(tokens(&platform, &keys, whose, rotated, now)))
+    let refresh = Refresh { user_id, session_id, generation, origin, made_by, lifetime };
+    let (code, message) = match platform.accounts.refresh_session(refresh, now).await? {
+        RefreshOutcome::Refreshed(newest) => {
+            let whose = Whose { user_id, session_id, bot_id };
+            return Ok(Json(tokens(&platform, &keys, whose, newest, now)));
+        }
+        RefreshOutcome::Ended => (Code::SESSION_REVOKED, "the session has ended"),
+        RefreshOutcome::Expired => (Code::REFRESH_TOKEN_EXPIRED, "the session has expired"),
+        RefreshOutcome::Reused => {
+            platform.metrics.count(Metric::REFRESH_TOKEN_REUSED);
+            (Code::REFRESH_TOKEN_REUSED, "the refresh token was used before")
+        }
+    };
+    Err(Problem::new(code).field("refresh_token", message))
 }
 
 /// Lists the user's sessions, the newest first.
@@ -180,10 +180,10 @@ async fn list_sessions(
     user: User,
 ) -> Result<Json<SessionsOut>, Problem> {
     let now = platform.now();
-    let sessions = platform.store.sessions(user.id).await?;
-    if user.session_id.is_some_and(|id| !sessions.by_id.contains_key(&id)) {
-        return Err(Problem::new(Code::SESSION_REVOKED));
-    }
+    let sessions = match platform.accounts.list_sessions(user.id, user.session_id).await? {
+        ListOutcome::Listed(sessions) => sessions,
+        ListOutcome::CallerEnded => return Err(Problem::new(Code::SESSION_REVOKED)),
+    };
     let alive = sessions.by_id.into_iter().filter(|(_, session)| session.is_alive(now));
     let mut newest_first: Vec<_> = alive.collect();
     newest_first.sort_by_key(|(_, session)| std::cmp::Reverse(session.opened_at));
@@ -206,7 +206,7 @@ async fn revoke_session(
     user: User,
     Path(id): Path<SessionId>,
 ) -> Result<StatusCode, Problem> {
-    answer(platform.caches.accounts.revoke_session(user.id, id, user.session_id).await?)
+    answer(platform.accounts.revoke_session(user.id, id, user.session_id).await?)
 }
 
 /// Ends all sessions of the user, the present one included.
@@ -221,14 +221,14 @@ async fn revoke_all_sessions(
     State(platform): State<Platform>,
     user: User,
 ) -> Result<StatusCode, Problem> {
-    answer(platform.caches.accounts.revoke_all_sessions(user.id, user.session_id).await?)
+    answer(platform.accounts.revoke_all_sessions(user.id, user.session_id).await?)
 }
 
-fn answer(revocation: Revocation) -> Result<StatusCode, Problem> {
-    match revocation {
-        Revocation::Revoked => Ok(StatusCode::NO_CONTENT),
-        Revocation::NotFound => Err(Problem::new(Code::SESSION_NOT_FOUND)),
-        Revocation::CallerEnded => Err(Problem::new(Code::SESSION_REVOKED)),
+fn answer(outcome: RevokeOutcome) -> Result<StatusCode, Problem> {
+    match outcome {
+        RevokeOutcome::Revoked => Ok(StatusCode::NO_CONTENT),
+        RevokeOutcome::NotFound => Err(Problem::new(Code::SESSION_NOT_FOUND)),
+        RevokeOutcome::CallerEnded => Err(Problem::new(Code::SESSION_REVOKED)),
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) async fn read(
 ) -> Result<Json<KeyOut>, Problem> {
     let subject = Subject::parse(&kind, &id)?;
     let tier = match subject.user {
-        Some(user) => platform.store.account(user).await?.tier,
+        Some(user) => platform.accounts.tier(user).await?,
         None => Tier::Free,
     };
     let mut limits = Vec::new();

@@ -1,7 +1,7 @@
 //! What administrators change of a user.
 
 use axum::{extract::State, http::StatusCode};
-use minigate_domain::{AuditEntry, Tier, UserId};
+use minigate_domain::{Tier, UserId};
 use minigate_platform::{
     Code, Platform, Problem,
     auth::LiveAdmin,
@@ -37,13 +37,7 @@ pub(crate) async fn set_tier(
     let tier: Tier = body.tier.parse().map_err(|error: minigate_domain::InvalidTier| {
         Problem::new(Code::BODY_INVALID).field("tier", error.to_string())
     })?;
-    let before = platform.store.account(user_id).await?.tier;
-    let subject = format!("user/{user_id}");
-    let entry =
-        AuditEntry::new(&*platform.entropy, platform.now(), admin.id, "tier.changed", subject);
-    let text = |tier: Tier| Some(format!("\"{tier}\""));
-    let entry = entry.change(text(before), text(tier));
-    platform.store.set_tier(user_id, tier, &entry).await?;
+    platform.accounts.change_tier(user_id, tier, admin.id, platform.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

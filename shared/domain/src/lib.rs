@@ -4,25 +4,25 @@
 //! through [`Clock`] and [`Entropy`]. It knows neither HTTP nor DynamoDB nor AWS, so every rule in
 //! it is tested by calling it.
 
+mod accounts;
 mod audit;
 mod entropy;
 mod identity;
-mod policies;
+mod limits;
 mod profile;
-mod session;
+mod sessions;
 mod settings;
-mod tier;
 mod time;
 
+pub use accounts::{InvalidTier, Tier};
 pub use audit::AuditEntry;
 pub use entropy::Entropy;
 pub use identity::{BotId, InvalidId, SessionId, UserId};
-pub use policies::{PolicyMode, PolicyOverride, PolicyOverrides, WithoutStore};
+pub use limits::{PolicyMode, PolicyOverride, PolicyOverrides, WithoutStore};
 pub use profile::{DisplayName, InvalidField, Language, Notifications, Profile, ProfileChange};
-pub use session::{
-    IdempotencyKey, InvalidIdempotencyKey, Opening, Origin, RefreshRefusal, Rotation, Session,
-    Sessions, explain_failed_rotation,
+pub use sessions::{
+    IdempotencyKey, InvalidIdempotencyKey, Opening, Origin, RefreshOutcome, Rotated, Rotation,
+    Session, Sessions, explain_failed_rotation,
 };
 pub use settings::{SETTINGS_FORMAT, SettingsOverride, SettingsOverrides};
-pub use tier::{InvalidTier, Tier};
 pub use time::{Clock, Timestamp};

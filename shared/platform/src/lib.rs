@@ -10,7 +10,6 @@
 
 pub mod auth;
 pub mod aws;
-mod background;
 pub mod caches;
 mod config;
 pub mod events;
@@ -31,14 +30,13 @@ pub mod settings;
 mod system;
 mod telemetry;
 pub mod tokens;
-mod turns;
 pub mod workers;
 
-pub use background::{Background, WorkPanicked};
 pub use config::{Config, ConfigError, environment};
 pub use function::{Function, Kind};
 pub use metrics::{Metric, Metrics};
 pub use minigate_domain::Clock;
+pub use minigate_service::{Background, WorkPanicked};
 pub use needs::Needs;
 pub use platform::{Parts, Platform};
 pub use problem::{Code, FieldError, Problem, ProblemDocument};

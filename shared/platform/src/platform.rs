@@ -11,6 +11,7 @@ use std::{
 
 use aws_config::SdkConfig;
 use minigate_domain::{Clock, Entropy, Timestamp};
+use minigate_service::accounts::Accounts;
 use minigate_store::Store;
 use tokio::time::timeout;
 
@@ -23,7 +24,6 @@ use crate::{
     metrics::Origin,
     secrets::{Bots, SecretsManager, SigningSecret, Surroundings},
     settings::{Adopted, Live, Settings},
-    turns::Turns,
     workers::{self, EffectOutbox, Marks},
 };
 
@@ -53,15 +53,15 @@ pub struct Parts {
     pub address_limit: AddressLimit,
     /// The limits that hold over all instances.
     pub limits: Limits,
-    /// What is known of users and keys and is published, in memory.
+    /// The users' accounts.
+    pub accounts: Accounts,
+    /// What is in memory and has no service: policies, and the keys that are published.
     pub caches: Caches,
     /// Where events are counted.
     pub metrics: Metrics,
     /// Work that requests leave running.
     pub background: Background,
     pub(crate) live: Live,
-    /// Whose session is being opened.
-    pub(crate) openings: Turns,
     /// Effects outside DynamoDB, which are written in the transaction of their cause.
     pub outbox: EffectOutbox,
     /// Marks of what was done, and the client that writes them.
@@ -117,12 +117,23 @@ impl Platform {
                 .expect("the namespaces of the cache");
         let changed = caches.policies.clone();
         let live = Live::new(&config, store.clone(), changed, &surroundings);
+        let settings = live.clone();
+        let longest_access_token = move |now| settings.settings().longest_access_token(now);
+        let accounts = Accounts::new(
+            caches.cache(),
+            &store,
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            background.clone(),
+            longest_access_token,
+        );
         let limits = Limits::new(&config, dynamodb, live.clone(), &*entropy, &surroundings);
         Self(Arc::new(Parts {
             bots: Bots::new(&config, &source, &surroundings),
             signing,
             address_limit: AddressLimit::new(config.address_limit_per_minute, Arc::clone(&clock)),
             limits,
+            accounts: accounts.expect("the namespace of the accounts"),
             caches,
             outbox,
             marks,
@@ -134,7 +145,6 @@ impl Platform {
             metrics,
             background,
             live,
-            openings: Turns::default(),
             is_cold: AtomicBool::new(true),
         }))
     }

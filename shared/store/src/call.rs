@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::{
 use crate::{
     StoreError,
     backoff::{Backoff, CONFLICT},
+    keys::SORT_KEY,
 };
 
 /// An item as the SDK has it.
@@ -188,4 +189,9 @@ pub(crate) fn decoded<T: serde::de::DeserializeOwned>(
     item: Item,
 ) -> Result<T, StoreError> {
     serde_dynamo::from_item(item).map_err(|source| StoreError::Corrupt { entity, source })
+}
+
+/// The sort key of an item.
+pub(crate) fn sort_key(item: &Item) -> Option<&str> {
+    item.get(SORT_KEY).and_then(|value| value.as_s().ok()).map(String::as_str)
 }

@@ -11,11 +11,10 @@ use serde::Serialize;
 
 use crate::{
     Store, StoreError,
-    account::sort_key,
     audit::append,
-    call::{Item, failed, first_failure, not_built, number, string, transaction_failed},
+    call::{Item, failed, first_failure, not_built, number, sort_key, string, transaction_failed},
     keys::{DOCUMENTS, MainKey, PARTITION_KEY, POLICIES, SETTINGS},
-    policies, settings,
+    limits, settings,
 };
 
 /// More than there are. Those of a newer version are passed over.
@@ -63,7 +62,7 @@ impl Store {
         };
         for item in output.items.unwrap_or_default() {
             match sort_key(&item) {
-                Some(POLICIES) => documents.policies = policies::decode(item),
+                Some(POLICIES) => documents.policies = limits::decode(item),
                 Some(SETTINGS) => documents.settings = settings::decode(item),
                 _ => {}
             }

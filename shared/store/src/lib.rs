@@ -1,38 +1,36 @@
-//! The items of minigate in DynamoDB: typed keys, and one file per entity.
+//! The items of minigate in DynamoDB: typed keys, and a folder for each noun.
 //!
 //! Only this crate builds DynamoDB requests for the product's data. Every write is one atomic call, and
 //! nearly every one has a condition (docs/architecture.md names the others), so a call that fails half
 //! way leaves nothing behind; and every write that may be repeated recognises its own earlier attempt, so
-//! the SDK may retry it after a lost answer. [`Store::revoke_session`] and
-//! [`Store::revoke_all_sessions`] cannot, and switch the retry off.
+//! the SDK may retry it after a lost answer. [`AccountStore::revoke_session`] and
+//! [`AccountStore::revoke_all_sessions`] cannot, and switch the retry off.
 //!
-//! What changes an account is called by the platform only, which invalidates it on other instances.
+//! What belongs to an account is read and changed by an [`AccountStore`], which only the service of
+//! accounts has: it invalidates the account on other instances.
 
-mod account;
+mod accounts;
 mod audit;
 mod backoff;
-mod cache_counts;
+mod cache;
 mod call;
 mod documents;
 mod error;
 mod keys;
-mod opening;
-mod policies;
+mod limits;
 mod profile;
-mod session;
+mod sessions;
 mod settings;
-mod tier;
 
 use aws_sdk_dynamodb::Client;
 
-pub use account::Account;
-pub use cache_counts::{CacheCounts, CountedCache};
+pub use accounts::{Account, OneTimeUse, OpenOutcome, OpenSession, OpenedSession};
+pub use cache::{CacheCounts, CountedCache};
 pub use documents::{ChangeDocument, Documents};
 pub use error::StoreError;
 pub use keys::Tables;
-pub use opening::{AlreadyUsed, OneTimeUse, OpenSession, OpenedSession};
-pub use profile::ChangeProfile;
-pub use session::{Revocation, Rotated};
+pub use profile::ChangeOutcome;
+pub use sessions::RevokeOutcome;
 
 /// The product's data. Cloning is cheap: clones share one client and its connections.
 #[derive(Clone, Debug)]
@@ -41,10 +39,23 @@ pub struct Store {
     tables: Tables,
 }
 
+/// The accounts: profiles, sessions and tiers. For `minigate-service` only, as `xtask` checks: a write
+/// from elsewhere would leave other instances with the former account.
+#[derive(Clone, Debug)]
+pub struct AccountStore {
+    client: Client,
+    tables: Tables,
+}
+
 impl Store {
     /// A store on these tables. Makes no call.
     pub fn new(client: Client, tables: Tables) -> Self {
         Self { client, tables }
+    }
+
+    /// The accounts, for the service that owns them.
+    pub fn accounts(&self) -> AccountStore {
+        AccountStore { client: self.client.clone(), tables: self.tables.clone() }
     }
 
     /// Asks for an item that does not exist: the cheapest question that only a working table

@@ -11,17 +11,14 @@
 //! The limit comes after the credentials, so that a forged one costs no call of the limiter
 //! ([`crate::limits`]).
 //!
-//! The read is of [`crate::caches`]: the stamp of the user's tag, or the account where memory does not
+//! The read is of [`minigate_service::accounts`]: the stamp of the user's tag, or the account where memory does not
 //! have it. Revoking a session therefore takes effect within an access token's life on routes that
 //! take a [`User`], and at once on the others. While DynamoDB does not answer, those of them that
-//! change nothing go by what was last known.
+//! change nothing use what was last known.
 
 mod credentials;
 mod init_data;
 mod user;
 
 pub use init_data::{TelegramUser, verify_init_data};
-pub use user::{
-    Admin, LiveAccount, LiveAdmin, LiveUser, User, notify_of_ended_sessions, open_session,
-    verify_refresh_token,
-};
+pub use user::{Admin, LiveAccount, LiveAdmin, LiveUser, User, verify_refresh_token};

@@ -8,20 +8,14 @@ use axum::{
 };
 use futures_util::future::BoxFuture;
 use minigate_domain::{BotId, SessionId, Tier, Timestamp, UserId};
-use minigate_store::{AlreadyUsed, OpenSession, OpenedSession, StoreError};
-use tokio::time::timeout;
+use minigate_service::accounts::CachedAccount;
 
 use super::{credentials::Credentials, init_data};
 use crate::{
     Code, Platform, Problem,
-    caches::{CLOCK_SKEW, CachedAccount},
     limits::{Charge, RateLimits, Rule},
     tokens::{AccessClaims, KeyRing, RefreshClaims, TokenError},
 };
-
-/// How long the opening of a session waits for others of the same user. With the store's own four
-/// seconds, the answer comes before the deadline of a request.
-const LONGEST_TURN: Duration = Duration::from_secs(4);
 
 /// A user with good credentials: an access token, verified in memory, or init data.
 #[derive(Clone, Copy, Debug)]
@@ -163,94 +157,14 @@ async fn live_account(
     parts: &Parts,
     platform: &Platform,
 ) -> Result<Option<CachedAccount>, Problem> {
-    let accounts = &platform.caches.accounts;
+    let accounts = &platform.accounts;
     // What changes something is never decided by an account that could not be checked.
-    let account = accounts.get(user.id, parts.method.is_safe()).await?;
+    let is_tolerant = parts.method.is_safe();
     let (Some(session), Some(made_at)) = (user.session_id, user.token_made_at) else {
-        return Ok(account);
+        return Ok(accounts.get(user.id, is_tolerant).await?);
     };
-    let has_session = |account: &Option<CachedAccount>| {
-        account.as_ref().is_some_and(|account| account.sessions.contains(&session))
-    };
-    if has_session(&account) {
-        return Ok(account);
-    }
-    // It was opened after the account was read, or it has ended.
-    let is_newer = account.as_ref().is_some_and(|account| {
-        let latest = made_at.after(Duration::from_secs(1) + CLOCK_SKEW);
-        platform.now() <= latest.after(account.age())
-    });
-    let account = if is_newer { accounts.reload(user.id).await? } else { account };
-    if has_session(&account) { Ok(account) } else { Err(Problem::new(Code::SESSION_REVOKED)) }
-}
-
-/// Opens a session, as [`Store::open_session`] does, and notifies other instances of sessions that end
-/// for it. It goes on if the request is stopped.
-///
-/// # Errors
-/// [`AlreadyUsed`], or as the outer result what the store says.
-///
-/// [`Store::open_session`]: minigate_store::Store::open_session
-pub async fn open_session(
-    platform: &Platform,
-    request: OpenSession,
-    account: minigate_store::Account,
-    now: Timestamp,
-) -> Result<Result<OpenedSession, AlreadyUsed>, Problem> {
-    let shared = platform.clone();
-    let opening = async move {
-        let user_id = request.first_profile.user_id;
-        let opened = open_in_turn(&shared, &request, account, now).await;
-        let last_used = match &opened {
-            Ok(Ok(opened)) => opened.ended_last_used,
-            // Perhaps it is open, and one has ended for it.
-            Err(StoreError::Unavailable { .. }) => Some(now),
-            Ok(Err(AlreadyUsed)) | Err(_) => None,
-        };
-        if let Some(last_used) = last_used {
-            notify_of_ended_sessions(&shared, user_id, last_used);
-        }
-        opened
-    };
-    let opened = platform.background.complete(opening).await.map_err(Problem::internal)?;
-    opened.map_err(Problem::from)
-}
-
-/// Of requests of one user that this instance has at the same time, each begins when the one before is
-/// done.
-async fn open_in_turn(
-    platform: &Platform,
-    request: &OpenSession,
-    account: minigate_store::Account,
-    now: Timestamp,
-) -> Result<Result<OpenedSession, AlreadyUsed>, StoreError> {
-    let user_id = request.first_profile.user_id;
-    let turn = platform.openings.of(user_id);
-    let (_turn, account) = if let Ok(held) = turn.try_lock() {
-        (held, account)
-    } else {
-        let held = timeout(LONGEST_TURN, turn.lock()).await;
-        let held = held.map_err(|_| StoreError::Contended { operation: "a turn", attempts: 1 })?;
-        // Whoever came before has changed it.
-        (held, platform.store.account(user_id).await?)
-    };
-    platform.store.open_session(request, account, now).await
-}
-
-/// Notifies other instances, in the background, that sessions of the user have ended of which one was
-/// last opened or refreshed at `last_used`. If no access token from then can still be good, it is not
-/// needed.
-///
-/// A repetition of a refresh makes an access token that is younger. It may then be taken until it
-/// ends, as when notifying fails.
-pub fn notify_of_ended_sessions(platform: &Platform, user_id: UserId, last_used: Timestamp) {
-    // Both the token and the session name their moment in whole seconds.
-    let tolerance = Duration::from_secs(1) + CLOCK_SKEW;
-    let now = platform.now();
-    let lifetime = platform.settings().longest_access_token(now);
-    if now <= last_used.after(lifetime + tolerance) {
-        platform.caches.accounts.changed_in_background(user_id);
-    }
+    let account = accounts.of_session(user.id, session, made_at, is_tolerant).await?;
+    account.map(Some).ok_or_else(|| Problem::new(Code::SESSION_REVOKED))
 }
 
 /// Verifies the credentials in memory. As a trait object, because the compiler has a limit on how

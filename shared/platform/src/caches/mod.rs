@@ -2,7 +2,7 @@
 //!
 //! | namespace | what | levels | fresh | grace |
 //! |---|---|---|---|---|
-//! | `account` | a user's profile and the ids of their sessions | memory | 30 min | 60 min |
+//! | `account` ([`minigate_service::accounts`]) | a user's profile and the ids of their sessions | memory | 30 min | 60 min |
 //! | `policies` | what administrators have changed of limits and settings | memory | 10 s | 59 min |
 //! | `jwks` | the public keys, as they are published | memory, of a cache of its own | 15 s | 59 min |
 //!
@@ -20,7 +20,6 @@
 //! ([`crate::secrets`]), which can do what this one cannot: look for a newer one when a signature does
 //! not verify, and hold what is never written anywhere.
 
-mod accounts;
 mod counts;
 mod jwks;
 
@@ -34,14 +33,12 @@ use minigate_cache::{
     MemoryLevel, Namespace, NamespaceBuilder, Work, level::SecondLevel,
 };
 use minigate_domain::Entropy;
+use minigate_service::accounts::{self, CLOCK_SKEW};
 use minigate_store::Store;
 
 pub use minigate_cache::Tag;
 
-pub use self::{
-    accounts::{Account, Accounts, CachedAccount, HOLD},
-    jwks::PublishedKeys,
-};
+pub use self::jwks::PublishedKeys;
 use self::{counts::Counts, jwks::KEYS_AT_MOST};
 use crate::{
     Code, Config, Problem,
@@ -49,29 +46,12 @@ use crate::{
     settings::InForce,
 };
 
-/// How much the clocks of two instances may differ without an invalidation being missed. For so
-/// long after a change, what is loaded is not kept.
-pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(1);
-
 /// The names of the namespaces that administrators see and can clear: all but `jwks`.
-pub const NAMESPACES: [&str; 2] = [ACCOUNT, POLICIES];
-const ACCOUNT: &str = "account";
+pub const NAMESPACES: [&str; 2] = [accounts::NAMESPACE, POLICIES];
 const POLICIES: &str = "policies";
 const JWKS: &str = "jwks";
 
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// Of the users of one instance. More than a thousand accounts.
-const ACCOUNTS_BYTES: u64 = 1 << 20;
-
-fn account(cache: &Cache) -> NamespaceBuilder {
-    let hour = 60 * MINUTE;
-    let namespace = cache.namespace(ACCOUNT, 30 * MINUTE).grace(hour).levels(Levels::Memory);
-    // Lookups are consistent in the user's tag. When DynamoDB is down, reads take what was checked
-    // an hour ago at most.
-    let namespace = namespace.clear_window(Duration::from_secs(5)).outage_window(hour);
-    namespace.soft_timeout(Duration::from_secs(1)).max_memory(ACCOUNTS_BYTES)
-}
 
 /// How old the policies get before a request has them read again, and how long after a read that
 /// failed another one is tried.
@@ -101,8 +81,6 @@ fn unasked(namespace: NamespaceBuilder) -> NamespaceBuilder {
 /// The cache of a process. Clones share it.
 #[derive(Clone)]
 pub struct Caches {
-    /// What is known of a user.
-    pub accounts: Accounts,
     /// What administrators have changed of limits and settings.
     pub(crate) policies: Namespace<InForce>,
     /// The keys that are published.
@@ -133,17 +111,13 @@ impl Caches {
             .owner(format!("{:016x}", u64::from_ne_bytes(owner)))
             .build()?;
         let own = builder(MemoryLevel::default(), surroundings).build()?;
-        let Surroundings { clock, background, .. } = surroundings.clone();
         Ok(Self {
-            accounts: Accounts::new(
-                account(&cache).build()?,
-                cache.clone(),
-                store.clone(),
-                background,
-                Arc::clone(&clock),
-            ),
             policies: policies(&cache).build()?,
-            jwks: PublishedKeys::new(jwks(&own).build()?, signing.clone(), clock),
+            jwks: PublishedKeys::new(
+                jwks(&own).build()?,
+                signing.clone(),
+                Arc::clone(&surroundings.clock),
+            ),
             counts: Arc::new(Counts::new(
                 cache.clone(),
                 own,
@@ -152,6 +126,11 @@ impl Caches {
             )),
             cache,
         })
+    }
+
+    /// Where the services have their namespaces.
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// Invalidates everything with this tag, in all instances.

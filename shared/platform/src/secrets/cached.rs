@@ -28,7 +28,7 @@ use thiserror::Error;
 
 use super::SecretsManager;
 use crate::{
-    background::Background,
+    Background,
     metrics::{Metric, Metrics},
     system::GovernorClock,
 };

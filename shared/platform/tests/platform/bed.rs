@@ -54,11 +54,6 @@ impl Bed {
         }
     }
 
-    /// Another instance on the same AWS, with the same clock.
-    pub(crate) async fn instance(&self) -> Platform {
-        platform(&self.faults.endpoint_url(), &self.clock, Needs::ALL).await
-    }
-
     /// A platform whose AWS does not answer, because nothing is there.
     pub(crate) async fn without_server() -> Platform {
         platform("http://127.0.0.1:9", &FakeClock::default(), Needs::ALL).await

@@ -8,11 +8,13 @@ use aws_sdk_dynamodb::{
     types::AttributeValue,
 };
 use minigate_domain::{
-    AuditEntry, BotId, Clock, Entropy, IdempotencyKey, Origin, Profile, Session, SessionId, Tier,
-    Timestamp, UserId,
+    AuditEntry, BotId, Clock, Entropy, IdempotencyKey, Origin, Profile, RefreshOutcome, Rotated,
+    Session, SessionId, Tier, Timestamp, UserId,
 };
 use minigate_embedded_aws::{EmbeddedAws, Options};
-use minigate_store::{AlreadyUsed, OpenSession, OpenedSession, Store, StoreError, Tables};
+use minigate_store::{
+    AccountStore, OpenOutcome, OpenSession, OpenedSession, Store, StoreError, Tables,
+};
 use minigate_testkit::{FakeClock, SeededEntropy, faults::FaultProxy};
 
 pub(crate) const LIFETIME: Duration = Duration::from_secs(3_600);
@@ -20,6 +22,7 @@ pub(crate) const LIMIT: usize = 5;
 
 pub(crate) struct Bed {
     pub(crate) store: Store,
+    pub(crate) accounts: AccountStore,
     pub(crate) faults: FaultProxy,
     pub(crate) clock: FakeClock,
     pub(crate) client: Client,
@@ -35,8 +38,10 @@ impl Bed {
         let tables = tables();
         let template = include_str!("../../../../template.yaml");
         aws.create_tables(template, &tables.by_logical_id()).unwrap();
+        let store = Store::new(client.clone(), tables);
         Self {
-            store: Store::new(client.clone(), tables),
+            accounts: store.accounts(),
+            store,
             faults,
             clock: FakeClock::default(),
             client,
@@ -54,6 +59,7 @@ impl Bed {
         let now = self.now();
         OpenSession {
             id: SessionId::random(&self.entropy),
+            user_id: user_id(user),
             session: Session::open(bot, Origin::default(), None, now, LIFETIME),
             first_profile: Profile::first(user_id(user), "Ada", None, Some("en"), now),
             limit: LIMIT,
@@ -64,16 +70,13 @@ impl Bed {
     /// Opens a session, a moment after the one before.
     pub(crate) async fn open(&self, user: u64) -> OpenedSession {
         self.clock.advance(Duration::from_millis(10));
-        self.try_open(&self.request(user)).await.unwrap().unwrap()
+        opened(self.try_open(&self.request(user)).await.unwrap())
     }
 
     /// Reads the account and opens the session.
-    pub(crate) async fn try_open(
-        &self,
-        request: &OpenSession,
-    ) -> Result<Result<OpenedSession, AlreadyUsed>, StoreError> {
-        let account = self.store.account(request.first_profile.user_id).await?;
-        self.store.open_session(request, account, self.now()).await
+    pub(crate) async fn try_open(&self, request: &OpenSession) -> Result<OpenOutcome, StoreError> {
+        let account = self.accounts.account(request.user_id).await?;
+        self.accounts.open_session(request, account, self.now()).await
     }
 
     /// Deletes the sessions item of a user.
@@ -101,7 +104,7 @@ impl Bed {
 
     pub(crate) async fn set_tier(&self, user: u64, tier: Tier) {
         let entry = self.entry("tier.changed");
-        self.store.set_tier(user_id(user), tier, &entry).await.unwrap();
+        self.accounts.set_tier(user_id(user), tier, &entry).await.unwrap();
     }
 
     pub(crate) fn random_key(&self) -> Option<IdempotencyKey> {
@@ -109,6 +112,18 @@ impl Bed {
         self.entropy.fill(&mut bytes);
         Some(format!("{:x}", u64::from_le_bytes(bytes)).parse().unwrap())
     }
+}
+
+/// The session that must be open.
+pub(crate) fn opened(outcome: OpenOutcome) -> OpenedSession {
+    let OpenOutcome::Opened(session) = outcome else { panic!("{outcome:?}") };
+    session
+}
+
+/// The generation that a refresh must have made.
+pub(crate) fn refreshed(outcome: RefreshOutcome) -> Rotated {
+    let RefreshOutcome::Refreshed(newest) = outcome else { panic!("{outcome:?}") };
+    newest
 }
 
 fn sessions_key(user: u64) -> HashMap<String, AttributeValue> {

@@ -1,15 +1,16 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use minigate_domain::{
-    IdempotencyKey, Origin, ProfileChange, RefreshRefusal, Rotation, Session, SessionId, Tier,
+    IdempotencyKey, Origin, ProfileChange, RefreshOutcome, Rotated, Rotation, Session, SessionId,
+    Tier,
 };
-use minigate_store::{AlreadyUsed, OneTimeUse, OpenSession, Revocation, Rotated, StoreError};
+use minigate_store::{OneTimeUse, OpenOutcome, OpenSession, RevokeOutcome, StoreError};
 use minigate_testkit::faults::Fault;
 
-use crate::bed::{Bed, LIFETIME, LIMIT, user_id};
+use crate::bed::{Bed, LIFETIME, LIMIT, opened, refreshed, user_id};
 
 async fn ids(bed: &Bed, user: u64) -> BTreeSet<SessionId> {
-    bed.store.sessions(user_id(user)).await.unwrap().by_id.into_keys().collect()
+    bed.accounts.sessions(user_id(user)).await.unwrap().by_id.into_keys().collect()
 }
 
 #[tokio::test]
@@ -19,7 +20,7 @@ async fn the_first_session_creates_the_user_in_two_calls() {
     assert_eq!(opened.profile.version, 1);
     assert_eq!(bed.faults.calls().values().sum::<usize>(), 2, "{:?}", bed.faults.calls());
 
-    let account = bed.store.account(user_id(1)).await.unwrap();
+    let account = bed.accounts.account(user_id(1)).await.unwrap();
     assert_eq!(account.profile, Some(opened.profile));
     assert_eq!(account.sessions.by_id.get(&opened.id), Some(&opened.session));
 }
@@ -45,7 +46,7 @@ async fn the_sixth_session_ends_the_oldest() {
         opened.push(session.id);
     }
     bed.clock.advance(Duration::from_secs(60));
-    rotate(&bed, opened[0], &rotation(&bed, 0, None)).await.unwrap();
+    refreshed(rotate(&bed, opened[0], &rotation(&bed, 0, None)).await);
     let refreshed_at = bed.now().to_whole_second();
 
     let sixth = bed.open(1).await;
@@ -61,7 +62,7 @@ async fn concurrent_first_sessions_create_one_user_and_keep_the_limit() {
         let bed = Arc::clone(&bed);
         tokio::spawn(async move {
             let request = bed.request(1);
-            bed.try_open(&request).await.unwrap().unwrap().profile
+            opened(bed.try_open(&request).await.unwrap()).profile
         })
     });
     let mut profiles = Vec::new();
@@ -95,9 +96,9 @@ async fn a_failed_opening_leaves_nothing() {
         let _fault = bed.faults.inject("TransactWriteItems", fault);
         let failed = bed.try_open(&bed.request(1)).await;
         assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "{fault:?}: {failed:?}");
-        assert_eq!(bed.store.account(user_id(1)).await.unwrap().profile, None);
+        assert_eq!(bed.accounts.account(user_id(1)).await.unwrap().profile, None);
     }
-    assert_eq!(bed.store.account(user_id(1)).await.unwrap(), Default::default());
+    assert_eq!(bed.accounts.account(user_id(1)).await.unwrap(), Default::default());
 }
 
 #[tokio::test]
@@ -115,8 +116,8 @@ async fn init_data_is_used_once_whoever_comes_first() {
     let (mut opened, mut refused) = (0, 0);
     for task in opening.collect::<Vec<_>>() {
         match task.await.unwrap() {
-            Ok(_) => opened += 1,
-            Err(AlreadyUsed) => refused += 1,
+            OpenOutcome::Opened(_) => opened += 1,
+            OpenOutcome::AlreadyUsed => refused += 1,
         }
     }
     assert_eq!((opened, refused), (1, 7));
@@ -138,15 +139,15 @@ async fn concurrent_repetitions_use_init_data_up_together() {
             let bed = Arc::clone(&bed);
             tokio::spawn(async move {
                 let request = once(&bed, bed.request(user), &format!("hash {user}"), "same");
-                bed.try_open(&request).await.unwrap().map(|opened| opened.id)
+                opened(bed.try_open(&request).await.unwrap()).id
             })
         });
-        let mut opened = BTreeSet::new();
+        let mut answers = BTreeSet::new();
         for task in opening.collect::<Vec<_>>() {
-            opened.insert(task.await.unwrap().expect("the same request"));
+            answers.insert(task.await.unwrap());
         }
-        assert_eq!(opened, ids(&bed, user).await);
-        assert_eq!(opened.len(), 1);
+        assert_eq!(answers, ids(&bed, user).await);
+        assert_eq!(answers.len(), 1);
     }
 }
 
@@ -155,17 +156,20 @@ async fn a_repetition_uses_up_the_init_data_that_it_brings() {
     let bed = Bed::start().await;
     let open = async |hash: &str, key: &str| {
         let request = once(&bed, bed.request(1), hash, key);
-        bed.try_open(&request).await.unwrap().map(|opened| opened.id)
+        match bed.try_open(&request).await.unwrap() {
+            OpenOutcome::Opened(session) => Some(session.id),
+            OpenOutcome::AlreadyUsed => None,
+        }
     };
     let first = open("a", "k").await.unwrap();
     let other = open("b", "l").await.unwrap();
     let conflict = bed.faults.inject_times(2, "PutItem", Fault::Conflict);
-    assert_eq!(open("a", "k").await, Ok(first), "the same request");
+    assert_eq!(open("a", "k").await, Some(first), "the same request");
     assert_eq!(conflict.hits(), 2);
-    assert_eq!(open("c", "k").await, Ok(first), "fresh init data with a known key");
-    assert_eq!(open("c", "k").await, Ok(first), "and that again");
+    assert_eq!(open("c", "k").await, Some(first), "fresh init data with a known key");
+    assert_eq!(open("c", "k").await, Some(first), "and that again");
     for (hash, key) in [("c", "m"), ("c", "l"), ("b", "k"), ("a", "l")] {
-        assert_eq!(open(hash, key).await, Err(AlreadyUsed), "{hash} {key}");
+        assert_eq!(open(hash, key).await, None, "{hash} {key}");
     }
     assert_eq!(ids(&bed, 1).await, BTreeSet::from([first, other]));
 }
@@ -178,12 +182,12 @@ async fn an_expired_session_answers_no_repetition() {
         let session = Session { made_by: Some("k".parse().unwrap()), ..request.session };
         OpenSession { session, ..request }
     };
-    let first = bed.try_open(&named()).await.unwrap().unwrap();
+    let first = opened(bed.try_open(&named()).await.unwrap());
     bed.clock.advance(LIFETIME - Duration::from_secs(1));
-    let repeated = bed.try_open(&named()).await.unwrap().unwrap();
+    let repeated = opened(bed.try_open(&named()).await.unwrap());
     assert_eq!((repeated.id, repeated.session), (first.id, first.session));
     bed.clock.advance(Duration::from_secs(1));
-    let second = bed.try_open(&named()).await.unwrap().unwrap();
+    let second = opened(bed.try_open(&named()).await.unwrap());
     assert_ne!(second.id, first.id);
     assert_eq!(ids(&bed, 1).await, BTreeSet::from([second.id]));
 }
@@ -195,24 +199,24 @@ async fn the_item_outlives_each_of_its_sessions() {
     let request = bed.request(1);
     let expires_at = request.session.expires_at.after(LIFETIME * 9);
     let session = Session { expires_at, ..request.session };
-    let old = bed.try_open(&OpenSession { session, ..request }).await.unwrap().unwrap();
+    let old = opened(bed.try_open(&OpenSession { session, ..request }).await.unwrap());
     let end = expires_at.unix_seconds();
     let new = bed.open(1).await.id;
     assert!(bed.time_to_live(1).await > end);
     for (generation, updates) in [(0, 2), (1, 2)] {
         bed.faults.reset_counts();
-        rotate(&bed, new, &rotation(&bed, generation, None)).await.unwrap();
+        refreshed(rotate(&bed, new, &rotation(&bed, generation, None)).await);
         assert_eq!(bed.faults.count("UpdateItem"), updates);
         assert!(bed.time_to_live(1).await > end);
     }
     // Once the old one is gone, the item follows the others again.
-    bed.store.revoke_session(user_id(1), old.id, None).await.unwrap();
+    bed.accounts.revoke_session(user_id(1), old.id, None).await.unwrap();
     let newest = bed.open(1).await;
     let end = newest.session.expires_at.unix_seconds();
     let time_to_live = bed.time_to_live(1).await;
     assert!((end..end + 3_601).contains(&time_to_live), "{time_to_live} after {end}");
     bed.faults.reset_counts();
-    rotate(&bed, new, &rotation(&bed, 2, None)).await.unwrap();
+    refreshed(rotate(&bed, new, &rotation(&bed, 2, None)).await);
     assert_eq!(bed.faults.count("UpdateItem"), 1);
 }
 
@@ -223,24 +227,24 @@ async fn a_conflict_passes() {
     let [first, second] = [bed.open(1).await.id, bed.open(1).await.id];
     let change = ProfileChange { language: Some("fr".parse().unwrap()), ..Default::default() };
     let lasting = bed.faults.inject("UpdateItem", Fault::Conflict);
-    let refreshed = rotation(&bed, 0, None);
-    let refreshed = bed.store.rotate_session(user_id(1), first, &refreshed, bed.now()).await;
-    assert!(matches!(refreshed, Err(StoreError::Unavailable { .. })), "{refreshed:?}");
-    let revoked = bed.store.revoke_session(user_id(1), second, None).await;
+    let next = rotation(&bed, 0, None);
+    let rotated = bed.accounts.rotate_session(user_id(1), first, &next, bed.now()).await;
+    assert!(matches!(rotated, Err(StoreError::Unavailable { .. })), "{rotated:?}");
+    let revoked = bed.accounts.revoke_session(user_id(1), second, None).await;
     assert!(matches!(revoked, Err(StoreError::Unavailable { .. })), "{revoked:?}");
-    let all = bed.store.revoke_all_sessions(user_id(1), None).await;
+    let all = bed.accounts.revoke_all_sessions(user_id(1), None).await;
     assert!(matches!(all, Err(StoreError::Unavailable { .. })), "{all:?}");
-    let changed = bed.store.change_profile(user_id(1), &change, None, bed.now()).await;
+    let changed = bed.accounts.change_profile(user_id(1), &change, None, bed.now()).await;
     assert!(matches!(changed, Err(StoreError::Unavailable { .. })), "{changed:?}");
-    let opened = bed.try_open(&bed.request(1)).await;
-    assert!(matches!(opened, Err(StoreError::Contended { .. })), "{opened:?}");
+    let opening = bed.try_open(&bed.request(1)).await;
+    assert!(matches!(opening, Err(StoreError::Contended { .. })), "{opening:?}");
     drop(lasting);
 
     let passing = |operation| bed.faults.inject_times(2, operation, Fault::Conflict);
     let _conflict = passing("UpdateItem");
-    rotate(&bed, first, &rotation(&bed, 0, None)).await.unwrap();
+    refreshed(rotate(&bed, first, &rotation(&bed, 0, None)).await);
     let _conflict = passing("UpdateItem");
-    bed.store.change_profile(user_id(1), &change, None, bed.now()).await.unwrap();
+    bed.accounts.change_profile(user_id(1), &change, None, bed.now()).await.unwrap();
     let _conflict = passing("UpdateItem");
     bed.open(1).await;
     let _conflict = passing("TransactWriteItems");
@@ -248,10 +252,10 @@ async fn a_conflict_passes() {
     let _conflict = passing("TransactWriteItems");
     bed.set_tier(1, Tier::Pro).await;
     let _conflict = passing("UpdateItem");
-    let revoked = bed.store.revoke_session(user_id(1), second, None).await;
-    assert_eq!(revoked.unwrap(), Revocation::Revoked);
+    let revoked = bed.accounts.revoke_session(user_id(1), second, None).await;
+    assert_eq!(revoked.unwrap(), RevokeOutcome::Revoked);
     let _conflict = passing("UpdateItem");
-    bed.store.revoke_all_sessions(user_id(1), Some(first)).await.unwrap();
+    bed.accounts.revoke_all_sessions(user_id(1), Some(first)).await.unwrap();
     assert!(ids(&bed, 1).await.is_empty());
 }
 
@@ -259,8 +263,8 @@ fn rotation(bed: &Bed, presented: u32, made_by: Option<IdempotencyKey>) -> Rotat
     Rotation::new(presented, Origin::new("phone", "::1".to_owned()), made_by, bed.now(), LIFETIME)
 }
 
-async fn rotate(bed: &Bed, id: SessionId, rotation: &Rotation) -> Result<Rotated, RefreshRefusal> {
-    bed.store.rotate_session(user_id(1), id, rotation, bed.now()).await.unwrap()
+async fn rotate(bed: &Bed, id: SessionId, rotation: &Rotation) -> RefreshOutcome {
+    bed.accounts.rotate_session(user_id(1), id, rotation, bed.now()).await.unwrap()
 }
 
 #[tokio::test]
@@ -269,11 +273,11 @@ async fn a_refresh_is_one_write() {
     let id = bed.open(1).await.id;
     bed.clock.advance(Duration::from_secs(60));
     bed.faults.reset_counts();
-    let rotated = rotate(&bed, id, &rotation(&bed, 0, bed.random_key())).await.unwrap();
+    let rotated = refreshed(rotate(&bed, id, &rotation(&bed, 0, bed.random_key())).await);
     assert_eq!(bed.faults.calls().values().sum::<usize>(), 1);
     assert_eq!(rotated.generation, 1);
 
-    let session = bed.store.sessions(user_id(1)).await.unwrap().by_id[&id].clone();
+    let session = bed.accounts.sessions(user_id(1)).await.unwrap().by_id[&id].clone();
     assert_eq!(Rotated::of(&session, Tier::Free), rotated);
     assert_eq!(session.origin, Origin::new("phone", "::1".to_owned()));
 }
@@ -282,15 +286,15 @@ async fn a_refresh_is_one_write() {
 async fn a_replayed_generation_is_told_apart_from_a_session_that_has_ended() {
     let bed = Bed::start().await;
     let (stolen, other) = (bed.open(1).await.id, bed.open(1).await.id);
-    rotate(&bed, stolen, &rotation(&bed, 0, bed.random_key())).await.unwrap();
+    refreshed(rotate(&bed, stolen, &rotation(&bed, 0, bed.random_key())).await);
     for _ in 0..2 {
         let replayed = rotate(&bed, stolen, &rotation(&bed, 0, bed.random_key())).await;
-        assert_eq!(replayed, Err(RefreshRefusal::Reused));
+        assert_eq!(replayed, RefreshOutcome::Reused);
     }
-    bed.store.revoke_session(user_id(1), stolen, None).await.unwrap();
+    bed.accounts.revoke_session(user_id(1), stolen, None).await.unwrap();
     for generation in [0, 1] {
         let ended = rotate(&bed, stolen, &rotation(&bed, generation, bed.random_key())).await;
-        assert_eq!(ended, Err(RefreshRefusal::Ended));
+        assert_eq!(ended, RefreshOutcome::Ended);
     }
     assert_eq!(ids(&bed, 1).await, BTreeSet::from([other]));
 }
@@ -301,10 +305,10 @@ async fn a_lost_answer_to_a_refresh_is_not_a_replay() {
     let id = bed.open(1).await.id;
     let rotation = rotation(&bed, 0, bed.random_key());
     let swallowed = bed.faults.inject_times(1, "UpdateItem", Fault::SwallowAnswer);
-    let by_the_sdk = rotate(&bed, id, &rotation).await.unwrap();
+    let by_the_sdk = refreshed(rotate(&bed, id, &rotation).await);
     assert_eq!(swallowed.hits(), 1);
     bed.clock.advance(Duration::from_secs(5));
-    let by_the_client = rotate(&bed, id, &rotation).await.unwrap();
+    let by_the_client = refreshed(rotate(&bed, id, &rotation).await);
     assert_eq!(by_the_sdk, by_the_client, "a repetition gets the same generation and times");
 }
 
@@ -322,8 +326,8 @@ async fn of_two_devices_with_one_token_one_is_refused() {
     let mut won = 0;
     for task in racing.collect::<Vec<_>>() {
         match task.await.unwrap() {
-            Ok(_) => won += 1,
-            Err(refusal) => assert_eq!(refusal, RefreshRefusal::Reused),
+            RefreshOutcome::Refreshed(_) => won += 1,
+            outcome => assert_eq!(outcome, RefreshOutcome::Reused),
         }
     }
     assert_eq!(won, 1);
@@ -334,24 +338,24 @@ async fn an_expired_session_is_not_refreshed() {
     let bed = Bed::start().await;
     let id = bed.open(1).await.id;
     bed.clock.advance(LIFETIME);
-    assert_eq!(rotate(&bed, id, &rotation(&bed, 0, None)).await, Err(RefreshRefusal::Expired));
+    assert_eq!(rotate(&bed, id, &rotation(&bed, 0, None)).await, RefreshOutcome::Expired);
 }
 
 #[tokio::test]
 async fn sessions_end_one_by_one_and_all_at_once() {
     let bed = Bed::start().await;
     let (first, second, third) = (bed.open(1).await.id, bed.open(1).await.id, bed.open(1).await.id);
-    let revoke = |id, caller| bed.store.revoke_session(user_id(1), id, caller);
-    assert_eq!(revoke(first, Some(second)).await.unwrap(), Revocation::Revoked);
-    assert_eq!(revoke(first, Some(second)).await.unwrap(), Revocation::NotFound);
-    assert_eq!(revoke(second, Some(first)).await.unwrap(), Revocation::CallerEnded);
+    let revoke = |id, caller| bed.accounts.revoke_session(user_id(1), id, caller);
+    assert_eq!(revoke(first, Some(second)).await.unwrap(), RevokeOutcome::Revoked);
+    assert_eq!(revoke(first, Some(second)).await.unwrap(), RevokeOutcome::NotFound);
+    assert_eq!(revoke(second, Some(first)).await.unwrap(), RevokeOutcome::CallerEnded);
     assert_eq!(ids(&bed, 1).await, BTreeSet::from([second, third]));
 
-    let revoke_all = |caller| bed.store.revoke_all_sessions(user_id(1), caller);
-    assert_eq!(revoke_all(Some(first)).await.unwrap(), Revocation::CallerEnded);
-    assert_eq!(revoke_all(Some(second)).await.unwrap(), Revocation::Revoked);
+    let revoke_all = |caller| bed.accounts.revoke_all_sessions(user_id(1), caller);
+    assert_eq!(revoke_all(Some(first)).await.unwrap(), RevokeOutcome::CallerEnded);
+    assert_eq!(revoke_all(Some(second)).await.unwrap(), RevokeOutcome::Revoked);
     assert!(ids(&bed, 1).await.is_empty());
-    assert_eq!(revoke_all(None).await.unwrap(), Revocation::Revoked);
+    assert_eq!(revoke_all(None).await.unwrap(), RevokeOutcome::Revoked);
     bed.open(1).await;
     assert_eq!(ids(&bed, 1).await.len(), 1, "a user comes back after ending everything");
 }
@@ -360,9 +364,15 @@ async fn sessions_end_one_by_one_and_all_at_once() {
 async fn a_user_without_sessions_has_nothing_to_end() {
     let bed = Bed::start().await;
     let id = bed.request(1).id;
-    assert_eq!(bed.store.revoke_session(user_id(1), id, None).await.unwrap(), Revocation::NotFound);
-    assert_eq!(bed.store.revoke_all_sessions(user_id(1), None).await.unwrap(), Revocation::Revoked);
-    assert_eq!(rotate(&bed, id, &rotation(&bed, 0, None)).await, Err(RefreshRefusal::Ended));
+    assert_eq!(
+        bed.accounts.revoke_session(user_id(1), id, None).await.unwrap(),
+        RevokeOutcome::NotFound
+    );
+    assert_eq!(
+        bed.accounts.revoke_all_sessions(user_id(1), None).await.unwrap(),
+        RevokeOutcome::Revoked
+    );
+    assert_eq!(rotate(&bed, id, &rotation(&bed, 0, None)).await, RefreshOutcome::Ended);
 }
 
 #[tokio::test]
@@ -370,7 +380,7 @@ async fn revoking_is_not_repeated_by_itself() {
     let bed = Bed::start().await;
     let id = bed.open(1).await.id;
     let swallowed = bed.faults.inject("UpdateItem", Fault::SwallowAnswer);
-    let answer = bed.store.revoke_session(user_id(1), id, None).await;
+    let answer = bed.accounts.revoke_session(user_id(1), id, None).await;
     assert!(matches!(answer, Err(StoreError::Unavailable { .. })));
     assert_eq!(swallowed.hits(), 1);
     drop(swallowed);

@@ -9,7 +9,7 @@ use minigate_domain::{AuditEntry, Tier, UserId};
 use serde::Deserialize;
 
 use crate::{
-    Store, StoreError,
+    AccountStore, StoreError,
     audit::append,
     backoff::{Backoff, CONTENTION},
     call::{Item, decoded, encoded, first_failure, not_built, number, transaction_failed},
@@ -23,9 +23,9 @@ struct TierItem {
     tier: Tier,
 }
 
-impl Store {
-    /// Gives a user a tier and records who did it, in one write that does all or nothing. The user need not have had a
-    /// session yet. It takes effect with the next refresh or session; access tokens keep the former
+impl AccountStore {
+    /// Gives a user a tier and records who did it, in one write that does all or nothing. The user need
+    /// not have had a session yet. It takes effect with the next refresh or session; access tokens keep the former
     /// tier until they end.
     ///
     /// # Errors

@@ -12,13 +12,13 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use minigate_domain::{
-    RefreshRefusal, Rotation, Session, SessionId, Sessions, Tier, Timestamp, UserId,
+    RefreshOutcome, Rotated, Rotation, Session, SessionId, Sessions, Tier, Timestamp, UserId,
     explain_failed_rotation,
 };
 use serde::Deserialize;
 
 use crate::{
-    Store, StoreError,
+    AccountStore, StoreError,
     call::{self, Item, Repeat, decoded, encoded, failed, image_at_failure, number},
     keys::{self, TIME_TO_LIVE},
 };
@@ -54,7 +54,7 @@ enum Lives {
 
 /// What became of a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Revocation {
+pub enum RevokeOutcome {
     /// The sessions have ended.
     Revoked,
     /// There is no such session.
@@ -63,21 +63,20 @@ pub enum Revocation {
     CallerEnded,
 }
 
-impl Store {
+impl AccountStore {
     /// Makes the next generation of a session's refresh token: one conditional write. A replayed
-    /// token is refused as [`RefreshRefusal::Reused`], and its session must then be
+    /// token is [`RefreshOutcome::Reused`], and its session must then be
     /// [revoked](Self::revoke_session).
     ///
     /// # Errors
-    /// The refusal, or as the outer result [`StoreError::Unavailable`], [`StoreError::Refused`] or
-    /// [`StoreError::Corrupt`].
+    /// [`StoreError::Unavailable`], [`StoreError::Refused`] or [`StoreError::Corrupt`].
     pub async fn rotate_session(
         &self,
         user_id: UserId,
         id: SessionId,
         rotation: &Rotation,
         now: Timestamp,
-    ) -> Result<Result<Rotated, RefreshRefusal>, StoreError> {
+    ) -> Result<RefreshOutcome, StoreError> {
         // Refreshes last equally long, so that the newest ends last. Only where they were made
         // shorter since, an older session of the user may outlive this one, and so must the item.
         let mut found = Sessions::default();
@@ -86,7 +85,7 @@ impl Store {
             let error = match call::update(rotating, Repeat::Safely, (id, now)).await {
                 Ok(output) => {
                     let now = decode_sessions(output.attributes.unwrap_or_default())?;
-                    return Ok(Ok(Rotated::by(rotation, now.tier)));
+                    return Ok(RefreshOutcome::Refreshed(Rotated::by(rotation, now.tier)));
                 }
                 Err(error) => error,
             };
@@ -98,8 +97,7 @@ impl Store {
                 break;
             }
         }
-        let explained = explain_failed_rotation(found.by_id.get(&id), rotation, now);
-        Ok(explained.map(|session| Rotated::of(&session, found.tier)))
+        Ok(explain_failed_rotation(found.by_id.get(&id), found.tier, rotation, now))
     }
 
     fn rotating(
@@ -172,7 +170,7 @@ impl Store {
         user_id: UserId,
         id: SessionId,
         caller: Option<SessionId>,
-    ) -> Result<Revocation, StoreError> {
+    ) -> Result<RevokeOutcome, StoreError> {
         let update = self
             .update_sessions(user_id)
             .expression_attribute_names("#session", id)
@@ -187,17 +185,17 @@ impl Store {
             None => update.condition_expression(exists),
         };
         match call::update(update, Repeat::Never, id).await {
-            Ok(_) => Ok(Revocation::Revoked),
+            Ok(_) => Ok(RevokeOutcome::Revoked),
             Err(error) => {
                 let found = sessions_at_failure(error)?;
                 let is_alive = caller.is_none_or(|caller| found.by_id.contains_key(&caller));
-                Ok(if is_alive { Revocation::NotFound } else { Revocation::CallerEnded })
+                Ok(if is_alive { RevokeOutcome::NotFound } else { RevokeOutcome::CallerEnded })
             }
         }
     }
 
     /// Ends all sessions of a user, in one write. With `caller`, only if that session has not
-    /// ended. Not repeated by itself, like [`Store::revoke_session`].
+    /// ended. Not repeated by itself, like [`revoke_session`](Self::revoke_session).
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Refused`] or [`StoreError::Corrupt`].
@@ -205,7 +203,7 @@ impl Store {
         &self,
         user_id: UserId,
         caller: Option<SessionId>,
-    ) -> Result<Revocation, StoreError> {
+    ) -> Result<RevokeOutcome, StoreError> {
         let update = self
             .update_sessions(user_id)
             .expression_attribute_names("#version", "version")
@@ -219,11 +217,15 @@ impl Store {
             None => update.condition_expression("attribute_exists(#sessions)"),
         };
         match call::update(update, Repeat::Never, (user_id, caller)).await {
-            Ok(_) => Ok(Revocation::Revoked),
+            Ok(_) => Ok(RevokeOutcome::Revoked),
             Err(error) => {
                 sessions_at_failure(error)?;
                 // Without a calling session there was nothing to end, which is what was asked for.
-                Ok(if caller.is_some() { Revocation::CallerEnded } else { Revocation::Revoked })
+                Ok(if caller.is_some() {
+                    RevokeOutcome::CallerEnded
+                } else {
+                    RevokeOutcome::Revoked
+                })
             }
         }
     }
@@ -235,32 +237,6 @@ impl Store {
             .set_key(Some(keys::sessions(user_id).into_attributes()))
             .expression_attribute_names("#sessions", "sessions")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-    }
-}
-
-/// The generation of a session's refresh token that is good after a refresh.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rotated {
-    /// Its number.
-    pub generation: u32,
-    /// When it begins, in whole seconds.
-    pub refreshed_at: Timestamp,
-    /// When it ends, in whole seconds.
-    pub expires_at: Timestamp,
-    /// What the user may use.
-    pub tier: Tier,
-}
-
-impl Rotated {
-    /// What the refresh token of a session says at the moment.
-    pub fn of(session: &Session, tier: Tier) -> Self {
-        let Session { generation, refreshed_at, expires_at, .. } = *session;
-        Self { generation, refreshed_at, expires_at, tier }
-    }
-
-    fn by(rotation: &Rotation, tier: Tier) -> Self {
-        let Rotation { refreshed_at, expires_at, .. } = *rotation;
-        Self { generation: rotation.next(), refreshed_at, expires_at, tier }
     }
 }
 

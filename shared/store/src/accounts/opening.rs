@@ -9,11 +9,11 @@ use aws_sdk_dynamodb::{
     operation::put_item::PutItemError,
     types::{Put, TransactWriteItem, Update},
 };
-use minigate_domain::{Opening, Profile, Session, SessionId, Tier, Timestamp};
+use minigate_domain::{Opening, Profile, Session, SessionId, Tier, Timestamp, UserId};
 
+use super::Account;
 use crate::{
-    Store, StoreError,
-    account::Account,
+    AccountStore, StoreError,
     backoff::{Backoff, CONFLICT, CONTENTION},
     call::{
         encoded, failed, first_failure, is_condition_failure, is_conflict, not_built, number,
@@ -21,7 +21,7 @@ use crate::{
     },
     keys::{self, PARTITION_KEY, TIME_TO_LIVE},
     profile::encode_profile,
-    session::{ENTITY, time_to_live},
+    sessions::{ENTITY, time_to_live},
 };
 
 /// The attribute of a replay guard with the session that the init data was exchanged for.
@@ -30,6 +30,8 @@ const EXCHANGED_FOR: &str = "session";
 /// What is needed to open a session.
 #[derive(Clone, Debug)]
 pub struct OpenSession {
+    /// Whose session it is.
+    pub user_id: UserId,
     /// The id of the new session.
     pub id: SessionId,
     /// The new session.
@@ -67,9 +69,14 @@ pub struct OpenedSession {
     pub ended_last_used: Option<Timestamp>,
 }
 
-/// The init data was exchanged before, and only once is allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AlreadyUsed;
+/// What became of the opening of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenOutcome {
+    /// It is open.
+    Opened(OpenedSession),
+    /// The init data was exchanged before, and only once is allowed.
+    AlreadyUsed,
+}
 
 #[derive(Clone, Copy)]
 enum Written {
@@ -78,21 +85,26 @@ enum Written {
     AlreadyUsed,
 }
 
-impl Store {
+/// What became of init data that is good once.
+enum Use {
+    Allowed,
+    AlreadyUsed,
+}
+
+impl AccountStore {
     /// Opens a session, and creates the user with their first one: one write that does all or
     /// nothing. If somebody has changed the `account` since it was [read](Self::account), it is read
     /// again.
     ///
     /// # Errors
-    /// [`AlreadyUsed`], or as the outer result [`StoreError::Unavailable`],
-    /// [`StoreError::Refused`], [`StoreError::Corrupt`] or [`StoreError::Contended`].
+    /// [`StoreError::Unavailable`], [`StoreError::Refused`], [`StoreError::Corrupt`] or
+    /// [`StoreError::Contended`].
     pub async fn open_session(
         &self,
         request: &OpenSession,
         mut account: Account,
         now: Timestamp,
-    ) -> Result<Result<OpenedSession, AlreadyUsed>, StoreError> {
-        let user_id = request.first_profile.user_id;
+    ) -> Result<OpenOutcome, StoreError> {
         let mut backoff = Backoff::new(CONTENTION, request.id);
         let (mut attempts, mut is_used_up) = (1, false);
         loop {
@@ -100,7 +112,8 @@ impl Store {
             let opened = |id, session: &Session, ended_last_used| {
                 let (session, tier) = (session.clone(), *tier);
                 let profile = profile.as_ref().unwrap_or(&request.first_profile).clone();
-                Ok(Ok(OpenedSession { id, session, profile, tier, ended_last_used }))
+                let opened = OpenedSession { id, session, profile, tier, ended_last_used };
+                Ok(OpenOutcome::Opened(opened))
             };
             if let Some(session) = sessions.by_id.get(&request.id) {
                 // Our own write went through and only its answer was lost.
@@ -109,11 +122,11 @@ impl Store {
             let ended = match sessions.opening(&request.session, request.limit, now) {
                 Opening::Repeated { id } => {
                     return match self.use_up_for(request, id).await? {
-                        Ok(()) => opened(id, &sessions.by_id[&id], Some(now)),
-                        Err(AlreadyUsed) => Ok(Err(AlreadyUsed)),
+                        Use::Allowed => opened(id, &sessions.by_id[&id], Some(now)),
+                        Use::AlreadyUsed => Ok(OpenOutcome::AlreadyUsed),
                     };
                 }
-                Opening::Added { .. } if is_used_up => return Ok(Err(AlreadyUsed)),
+                Opening::Added { .. } if is_used_up => return Ok(OpenOutcome::AlreadyUsed),
                 Opening::Added { ended } => ended,
             };
             match self.write_opening(request, &account, &ended).await? {
@@ -124,13 +137,13 @@ impl Store {
                 }
                 // Perhaps by the same request, which came a moment before: then its session is there.
                 Written::AlreadyUsed if request.session.made_by.is_some() => is_used_up = true,
-                Written::AlreadyUsed => return Ok(Err(AlreadyUsed)),
+                Written::AlreadyUsed => return Ok(OpenOutcome::AlreadyUsed),
                 Written::Raced if backoff.pause().await => attempts += 1,
                 Written::Raced => {
                     return Err(StoreError::Contended { operation: "open_session", attempts });
                 }
             }
-            account = self.account(user_id).await?;
+            account = self.account(request.user_id).await?;
         }
     }
 
@@ -140,8 +153,8 @@ impl Store {
         &self,
         request: &OpenSession,
         session: SessionId,
-    ) -> Result<Result<(), AlreadyUsed>, StoreError> {
-        let Some(one_time_use) = &request.one_time_use else { return Ok(Ok(())) };
+    ) -> Result<Use, StoreError> {
+        let Some(one_time_use) = &request.one_time_use else { return Ok(Use::Allowed) };
         let put = self.using_up(one_time_use, session)?;
         let put = self
             .client
@@ -155,12 +168,12 @@ impl Store {
         let mut backoff = Backoff::new(CONFLICT, request.id);
         loop {
             let error = match put.clone().send().await {
-                Ok(_) => return Ok(Ok(())),
+                Ok(_) => return Ok(Use::Allowed),
                 Err(error) => error,
             };
             match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(_)) => {
-                    return Ok(Err(AlreadyUsed));
+                    return Ok(Use::AlreadyUsed);
                 }
                 // Another repetition is about to find that it has been here.
                 Some(PutItemError::TransactionConflictException(_)) if backoff.pause().await => {}
@@ -244,7 +257,7 @@ impl Store {
         let last_end = ends.fold(request.session.expires_at, Ord::max);
         let update = Update::builder()
             .table_name(&self.tables.main)
-            .set_key(Some(keys::sessions(request.first_profile.user_id).into_attributes()))
+            .set_key(Some(keys::sessions(request.user_id).into_attributes()))
             .expression_attribute_names("#sessions", "sessions")
             .expression_attribute_names("#version", "version")
             .expression_attribute_names("#ttl", TIME_TO_LIVE)

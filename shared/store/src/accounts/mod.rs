@@ -1,14 +1,18 @@
 //! An account: what belongs to one user and is read together.
 
+mod opening;
+mod tier;
+
 use minigate_domain::{Profile, Sessions, Tier, UserId};
 
+pub use self::opening::{OneTimeUse, OpenOutcome, OpenSession, OpenedSession};
+use self::tier::decode_tier;
 use crate::{
-    Store, StoreError,
-    call::{Item, failed, string},
+    AccountStore, StoreError,
+    call::{failed, sort_key, string},
     keys::{self, ACCOUNT_PREFIX, PARTITION_KEY, SORT_KEY},
     profile::decode_profile,
-    session::decode_sessions,
-    tier::decode_tier,
+    sessions::decode_sessions,
 };
 
 /// A user's profile, sessions and tier, read at one moment.
@@ -22,7 +26,7 @@ pub struct Account {
     pub tier: Tier,
 }
 
-impl Store {
+impl AccountStore {
     /// Reads a user's account: one consistent query of at most three items.
     ///
     /// # Errors
@@ -53,8 +57,4 @@ impl Store {
         }
         Ok(account)
     }
-}
-
-pub(crate) fn sort_key(item: &Item) -> Option<&str> {
-    item.get(SORT_KEY).and_then(|value| value.as_s().ok()).map(String::as_str)
 }

@@ -8,7 +8,7 @@
 //! again. It is told apart by the client's own idempotency key, which a thief of the token does not
 //! have, and not by a time window, in which a thief would be served.
 
-use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+use std::{cmp::Ordering, collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -145,41 +145,65 @@ impl Rotation {
     }
 }
 
-/// Why a refresh is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum RefreshRefusal {
-    /// The session was revoked, gave way to a newer one, or its item has expired.
-    #[error("the session has ended")]
+/// The generation of a session's refresh token that is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotated {
+    /// Its number.
+    pub generation: u32,
+    /// When it begins, in whole seconds.
+    pub refreshed_at: Timestamp,
+    /// When it ends, in whole seconds.
+    pub expires_at: Timestamp,
+    /// What the user may use.
+    pub tier: Tier,
+}
+
+impl Rotated {
+    /// What the refresh token of a session says at the moment.
+    pub fn of(session: &Session, tier: Tier) -> Self {
+        let Session { generation, refreshed_at, expires_at, .. } = *session;
+        Self { generation, refreshed_at, expires_at, tier }
+    }
+
+    /// What a rotation makes.
+    pub fn by(rotation: &Rotation, tier: Tier) -> Self {
+        let Rotation { refreshed_at, expires_at, .. } = *rotation;
+        Self { generation: rotation.next(), refreshed_at, expires_at, tier }
+    }
+}
+
+/// What became of a refresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshOutcome {
+    /// The next generation is good.
+    Refreshed(Rotated),
+    /// The session was revoked or evicted by a newer one, or its item has expired.
     Ended,
     /// The session's time is over.
-    #[error("the session has expired")]
     Expired,
     /// The token is of an older generation: it was used before. The session must end.
-    #[error("the refresh token was used before")]
     Reused,
 }
 
-/// Tells why a [`Rotation`] was not applied, from the session as it was found.
-///
-/// # Errors
-/// The refusal, unless the rotation is a repetition of the one that made the present generation;
-/// then the session as it stands answers the repetition too.
+/// Tells why a [`Rotation`] was not applied, from the session as it was found. A repetition of the one
+/// that made the present generation is answered by the session as it stands.
 pub fn explain_failed_rotation(
     found: Option<&Session>,
+    tier: Tier,
     rotation: &Rotation,
     now: Timestamp,
-) -> Result<Session, RefreshRefusal> {
-    let session = found.ok_or(RefreshRefusal::Ended)?;
+) -> RefreshOutcome {
+    let Some(session) = found else { return RefreshOutcome::Ended };
     let repeats = session.generation == rotation.next()
         && rotation.made_by.is_some()
         && session.made_by == rotation.made_by;
     match session.generation.cmp(&rotation.presented) {
-        _ if !session.is_alive(now) => Err(RefreshRefusal::Expired),
-        std::cmp::Ordering::Greater if repeats => Ok(session.clone()),
-        std::cmp::Ordering::Greater => Err(RefreshRefusal::Reused),
+        _ if !session.is_alive(now) => RefreshOutcome::Expired,
+        Ordering::Greater if repeats => RefreshOutcome::Refreshed(Rotated::of(session, tier)),
+        Ordering::Greater => RefreshOutcome::Reused,
         // A token of ours from a generation that the store does not know: the store was set back.
-        std::cmp::Ordering::Less => Err(RefreshRefusal::Ended),
-        std::cmp::Ordering::Equal => Err(RefreshRefusal::Expired),
+        Ordering::Less => RefreshOutcome::Ended,
+        Ordering::Equal => RefreshOutcome::Expired,
     }
 }
 
@@ -304,37 +328,36 @@ mod tests {
         Rotation::new(presented, Origin::default(), made_by, at(50), LIFETIME)
     }
 
+    fn explain(
+        found: Option<&Session>,
+        presented: u32,
+        made_by: Option<IdempotencyKey>,
+        now: Timestamp,
+    ) -> RefreshOutcome {
+        explain_failed_rotation(found, Tier::Pro, &rotation(presented, made_by), now)
+    }
+
     #[test]
     fn failed_rotations_are_told_apart() {
         let mut found = session(10, None);
         found.generation = 3;
         found.made_by = key("mine");
-        let explain = |presented, made_by| {
-            explain_failed_rotation(Some(&found), &rotation(presented, made_by), at(50))
-        };
-        assert_eq!(explain(2, key("mine")), Ok(found.clone()), "a lost answer is repeated");
-        assert_eq!(explain(2, key("thief")), Err(RefreshRefusal::Reused));
-        assert_eq!(explain(2, None), Err(RefreshRefusal::Reused));
-        assert_eq!(explain(1, key("mine")), Err(RefreshRefusal::Reused), "only the last one");
-        assert_eq!(explain(4, None), Err(RefreshRefusal::Ended));
-        assert_eq!(
-            explain_failed_rotation(None, &rotation(2, None), at(50)),
-            Err(RefreshRefusal::Ended)
-        );
-        assert_eq!(
-            explain_failed_rotation(Some(&found), &rotation(3, None), at(1_000)),
-            Err(RefreshRefusal::Expired)
-        );
+        let stands = RefreshOutcome::Refreshed(Rotated::of(&found, Tier::Pro));
+        let found = Some(&found);
+        assert_eq!(explain(found, 2, key("mine"), at(50)), stands, "a lost answer is repeated");
+        assert_eq!(explain(found, 2, key("thief"), at(50)), RefreshOutcome::Reused);
+        assert_eq!(explain(found, 2, None, at(50)), RefreshOutcome::Reused);
+        assert_eq!(explain(found, 1, key("mine"), at(50)), RefreshOutcome::Reused, "the last one");
+        assert_eq!(explain(found, 4, None, at(50)), RefreshOutcome::Ended);
+        assert_eq!(explain(None, 2, None, at(50)), RefreshOutcome::Ended);
+        assert_eq!(explain(found, 3, None, at(1_000)), RefreshOutcome::Expired);
     }
 
     #[test]
     fn a_session_without_keys_never_takes_two_requests_for_one() {
         let mut found = session(10, None);
         found.generation = 1;
-        assert_eq!(
-            explain_failed_rotation(Some(&found), &rotation(0, None), at(50)),
-            Err(RefreshRefusal::Reused)
-        );
+        assert_eq!(explain(Some(&found), 0, None, at(50)), RefreshOutcome::Reused);
     }
 
     proptest! {

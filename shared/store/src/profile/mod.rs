@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use minigate_domain::{Profile, ProfileChange, Timestamp, UserId};
 
 use crate::{
-    Store, StoreError,
+    AccountStore, StoreError,
     call::{self, Item, Repeat, decoded, encoded, image_at_failure, number},
     keys,
 };
@@ -13,7 +13,7 @@ const ENTITY: &str = "profile";
 
 /// What became of a change of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChangeProfile {
+pub enum ChangeOutcome {
     /// The profile, changed.
     Changed(Profile),
     /// Somebody else changed the profile since the version that the caller knows.
@@ -22,7 +22,7 @@ pub enum ChangeProfile {
     NoProfile,
 }
 
-impl Store {
+impl AccountStore {
     /// Changes the named fields of a profile in one conditional write. With `known_version`, only
     /// if the profile still has that version.
     ///
@@ -34,7 +34,7 @@ impl Store {
         change: &ProfileChange,
         known_version: Option<u64>,
         now: Timestamp,
-    ) -> Result<ChangeProfile, StoreError> {
+    ) -> Result<ChangeOutcome, StoreError> {
         let mut update = self
             .client
             .update_item()
@@ -69,7 +69,7 @@ impl Store {
         let changing = update.update_expression(format!("SET {}", assignments.join(", ")));
         match call::update(changing, Repeat::Safely, (user_id, now)).await {
             Ok(output) => {
-                decode_profile(output.attributes.unwrap_or_default()).map(ChangeProfile::Changed)
+                decode_profile(output.attributes.unwrap_or_default()).map(ChangeOutcome::Changed)
             }
             Err(error) => {
                 let found = image_at_failure(error)?.map(decode_profile).transpose()?;
@@ -84,15 +84,15 @@ fn explain_failed_change(
     found: Option<Profile>,
     change: &ProfileChange,
     known_version: Option<u64>,
-) -> ChangeProfile {
+) -> ChangeOutcome {
     match found {
-        None => ChangeProfile::NoProfile,
+        None => ChangeOutcome::NoProfile,
         Some(profile) => {
             let is_next = known_version.is_some_and(|known| profile.version == known + 1);
             if is_next && change.is_made_in(&profile) {
-                ChangeProfile::Changed(profile)
+                ChangeOutcome::Changed(profile)
             } else {
-                ChangeProfile::Stale(profile)
+                ChangeOutcome::Stale(profile)
             }
         }
     }

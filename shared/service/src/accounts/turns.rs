@@ -9,15 +9,15 @@ use std::{
 use minigate_domain::UserId;
 
 /// Held while it is a request's turn.
-pub(crate) type Turn = tokio::sync::Mutex<()>;
+pub(super) type Turn = tokio::sync::Mutex<()>;
 
 /// The users who are being served. Clones share them.
 #[derive(Clone, Default)]
-pub(crate) struct Turns(Arc<Mutex<HashMap<UserId, Weak<Turn>>>>);
+pub(super) struct Turns(Arc<Mutex<HashMap<UserId, Weak<Turn>>>>);
 
 impl Turns {
     /// The turn of this user: to be locked, and kept until then.
-    pub(crate) fn of(&self, user_id: UserId) -> Arc<Turn> {
+    pub(super) fn of(&self, user_id: UserId) -> Arc<Turn> {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turn) = turns.get(&user_id).and_then(Weak::upgrade) {
             return turn;

@@ -1,15 +1,14 @@
 use std::time::Duration;
 
-use minigate_domain::{Origin, RefreshRefusal, Rotation, SessionId, Tier};
-use minigate_store::Rotated;
+use minigate_domain::{Origin, Rotated, Rotation, SessionId, Tier};
 use minigate_testkit::faults::Fault;
 
-use crate::bed::{Bed, LIFETIME, user_id};
+use crate::bed::{Bed, LIFETIME, opened, refreshed, user_id};
 
-async fn refresh(bed: &Bed, id: SessionId, generation: u32) -> Result<Rotated, RefreshRefusal> {
+async fn refresh(bed: &Bed, id: SessionId, generation: u32) -> Rotated {
     let key = Some("same".parse().unwrap());
     let rotation = Rotation::new(generation, Origin::default(), key, bed.now(), LIFETIME);
-    bed.store.rotate_session(user_id(1), id, &rotation, bed.now()).await.unwrap()
+    refreshed(bed.accounts.rotate_session(user_id(1), id, &rotation, bed.now()).await.unwrap())
 }
 
 #[tokio::test]
@@ -18,12 +17,12 @@ async fn a_tier_reaches_the_next_refresh_and_the_next_session() {
     let opened = bed.open(1).await;
     assert_eq!(opened.tier, Tier::Free);
     bed.set_tier(1, Tier::Pro).await;
-    assert_eq!(refresh(&bed, opened.id, 0).await.unwrap().tier, Tier::Pro);
-    assert_eq!(refresh(&bed, opened.id, 0).await.unwrap().tier, Tier::Pro, "a lost answer");
+    assert_eq!(refresh(&bed, opened.id, 0).await.tier, Tier::Pro);
+    assert_eq!(refresh(&bed, opened.id, 0).await.tier, Tier::Pro, "a lost answer");
     assert_eq!(bed.open(1).await.tier, Tier::Pro);
     assert_eq!(bed.open(2).await.tier, Tier::Free);
     bed.set_tier(1, Tier::Free).await;
-    assert_eq!(refresh(&bed, opened.id, 1).await.unwrap().tier, Tier::Free);
+    assert_eq!(refresh(&bed, opened.id, 1).await.tier, Tier::Free);
 }
 
 #[tokio::test]
@@ -32,8 +31,8 @@ async fn a_tier_may_come_before_the_first_session() {
     bed.set_tier(1, Tier::Internal).await;
     let opened = bed.open(1).await;
     assert_eq!(opened.tier, Tier::Internal);
-    assert_eq!(bed.store.sessions(user_id(1)).await.unwrap().by_id.len(), 1);
-    assert_eq!(refresh(&bed, opened.id, 0).await.unwrap().tier, Tier::Internal);
+    assert_eq!(bed.accounts.sessions(user_id(1)).await.unwrap().by_id.len(), 1);
+    assert_eq!(refresh(&bed, opened.id, 0).await.tier, Tier::Internal);
 }
 
 #[tokio::test]
@@ -45,7 +44,7 @@ async fn a_tier_outlives_the_sessions_item() {
     bed.forget_sessions(1).await;
     let opened = bed.open(1).await;
     assert_eq!(opened.tier, Tier::Pro);
-    assert_eq!(refresh(&bed, opened.id, 0).await.unwrap().tier, Tier::Pro);
+    assert_eq!(refresh(&bed, opened.id, 0).await.tier, Tier::Pro);
 }
 
 /// The account was read before the change, and the session written after it.
@@ -63,7 +62,7 @@ async fn a_session_opened_during_the_change_does_not_keep_the_former_tier() {
         }
         bed.set_tier(1, Tier::Pro).await;
     };
-    let (opened, ()) = tokio::join!(opening, change);
-    let opened = opened.unwrap().unwrap();
-    assert_eq!(refresh(&bed, opened.id, 0).await.unwrap().tier, Tier::Pro);
+    let (outcome, ()) = tokio::join!(opening, change);
+    let opened = opened(outcome.unwrap());
+    assert_eq!(refresh(&bed, opened.id, 0).await.tier, Tier::Pro);
 }
