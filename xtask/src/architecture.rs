@@ -170,11 +170,25 @@ fn forbidden_lines(path: &str, source: &str) -> Vec<String> {
             let advice = "move the test to a module `local_only`, which no deployment is asked";
             faults.push(format!("{path}:{number}: {advice}"));
         }
+        if path.starts_with("functions/") && writes_past_accounts(code) {
+            let advice = "call it on `Accounts`, which invalidates before and after";
+            faults.push(format!("{path}:{number}: {advice}"));
+        }
         if code.contains(".scan(") {
             faults.push(format!("{path}:{number}: a scan reads the whole table; add a key"));
         }
     }
     faults
+}
+
+/// Whether it changes what instances remember of a user, without their caches learning of it.
+fn writes_past_accounts(code: &str) -> bool {
+    ["change_profile(", "revoke_session(", "revoke_all_sessions("].iter().any(|call| {
+        code.match_indices(call).any(|(at, _)| {
+            let before = code[..at].trim_end_matches(['.', ' ']);
+            before.ends_with("store") || before.ends_with("Store::")
+        })
+    })
 }
 
 fn packages(metadata: &Value) -> Vec<Package> {
@@ -375,6 +389,8 @@ mod tests {
         let start = "let cloud = Cloud::start().await;";
         let local_only = ": move the test to a module `local_only`, which no deployment is asked";
         let environment = ": only platform::config reads the environment";
+        let function = "functions/profile/src/lib.rs";
+        let past = ": call it on `Accounts`, which invalidates before and after";
         for (path, source, expected) in [
             (elsewhere, "let x = std::env::var(\"X\");".to_owned(), Some(environment)),
             (elsewhere, "for x in env::vars_os() {}".to_owned(), Some(environment)),
@@ -392,6 +408,12 @@ mod tests {
                 "if Deployment::of_environment().is_some() { return }".to_owned(),
                 Some(local_only),
             ),
+            (function, "store.change_profile(id).await".to_owned(), Some(past)),
+            (function, "let _ = platform.store.revoke_session(id);".to_owned(), Some(past)),
+            (function, "Store::revoke_all_sessions(&store, id)".to_owned(), Some(past)),
+            (function, "platform.caches.accounts.revoke_session(id)".to_owned(), None),
+            (function, "async fn change_profile(".to_owned(), None),
+            (elsewhere, "store.change_profile(id).await".to_owned(), None),
             (config, "client.scan()".to_owned(), Some(": a scan reads the whole table; add a key")),
         ] {
             let line = source.lines().count();
