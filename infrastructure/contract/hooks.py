@@ -3,8 +3,16 @@
 import schemathesis
 
 BOT_ID = 1_000_000_000
-KEYS = {"user": "42", "address": "192.0.2.1", "api-key": "key"}
+KEYS = {"user": "42", "address": "192.0.2.1", "api-key": "key", "session": "0123456789abcdef0123456789abcdef"}
 MAX_RATE_PER_SECOND = 10_000
+# The least burst of a limit, and the longest time in which a unit comes back.
+LEAST = {
+    "admin": (5, 60),
+    "login": (1, 3_600),
+    "login-address": (1, 3_600),
+    "refresh": (1, 3_600),
+    "verify": (100, 31_622_400),
+}
 
 
 def is_valid(case):
@@ -15,21 +23,17 @@ def is_valid(case):
 def before_call(context, case, kwargs):
     if not is_valid(case):
         return
-    case.body = whole_numbers(case.body)
+    quote_tag(case)
     adapt = ADAPTED.get(case.operation.definition.raw.get("operationId"))
     if adapt:
         adapt(case)
 
 
-def whole_numbers(value):
-    """`1.0` is an integer to JSON Schema, and to no typed parser."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, dict):
-        return {name: whole_numbers(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [whole_numbers(inner) for inner in value]
-    return value
+def quote_tag(case):
+    """Of `"0"`, which the pattern of IfMatch asks for, the fuzzer's phase "coverage" sends `0`."""
+    tag = (case.headers or {}).get("If-Match", "")
+    if tag.isdecimal():
+        case.headers["If-Match"] = f'"{tag}"'
 
 
 def one_target(case):
@@ -54,15 +58,36 @@ def own_bot(case):
 
 
 def possible_rate(case):
-    """How fast a limit may refill: a relation between its fields."""
-    if isinstance(case.body, dict) and "limit" in case.body:
-        limit = case.body["limit"]
-        least = -(-limit // MAX_RATE_PER_SECOND)
-        case.body["period_seconds"] = max(case.body.get("period_seconds", 1), least)
-        case.body["burst"] = min(case.body.get("burst", limit), limit)
-    elif isinstance(case.body, dict):
-        case.body["limit"] = 1_000
-        possible_rate(case)
+    """What a limit may be is a relation between its fields, and some may not lock administrators out. It
+    is only tried out: the fuzzer would be refused from then on."""
+    if not isinstance(case.body, dict):
+        return
+    policy = case.path_parameters["policy"]
+    burst, seconds_per_unit = LEAST.get(policy, (1, 31_622_400))
+    limit = max(case.body.get("limit", 1_000), burst)
+    period = max(case.body.get("period_seconds", 1), -(-limit // MAX_RATE_PER_SECOND))
+    case.body |= {
+        "limit": limit,
+        "period_seconds": min(period, limit * seconds_per_unit),
+        "burst": max(burst, min(case.body.get("burst", limit), limit)),
+        "mode": "shadow",
+    }
+    if policy == "admin":
+        case.body["without_store"] = "open"
+
+
+def possible_settings(case):
+    """Lists have no element twice, an access token ends before its refresh token, and the format alone is
+    no change. The fuzzer's own init data stays good."""
+    if not isinstance(case.body, dict):
+        return
+    for name in ("allowed_origins", "admins"):
+        if name in case.body:
+            case.body[name] = list(dict.fromkeys(case.body[name]))
+    case.body["init_data_seconds"] = max(case.body.get("init_data_seconds", 86_400), 3_600)
+    if "access_token_seconds" in case.body:
+        longest = case.body.get("refresh_token_seconds", 3_600)
+        case.body["access_token_seconds"] = min(case.body["access_token_seconds"], longest)
 
 
 ADAPTED = {
@@ -71,4 +96,5 @@ ADAPTED = {
     "reset_key_limits": key_of_its_kind,
     "open_session": own_bot,
     "change_limit": possible_rate,
+    "replace_settings": possible_settings,
 }

@@ -300,18 +300,6 @@ def set_limits(stack, token):
         sys.exit(f"PUT /v1/system/settings: {status} {document}")
 
 
-def functions_of(stack):
-    """Without CodeDeploy's hook, which the emulator has nobody to call."""
-    resources = client("cloudformation").describe_stack_resources(StackName=stack)
-    resources = resources["StackResources"]
-    return sorted(
-        resource["LogicalResourceId"]
-        for resource in resources
-        if resource["ResourceType"] == "AWS::Lambda::Function"
-        and resource["LogicalResourceId"] != "CanaryHook"
-    )
-
-
 def statements_of(stack, role):
     policy = {"RoleName": physical_id(stack, role), "PolicyName": "function"}
     return client("iam").get_role_policy(**policy)["PolicyDocument"]["Statement"]

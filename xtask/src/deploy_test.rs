@@ -31,6 +31,7 @@ use self::{
     service::{Service, free_port},
 };
 use crate::{
+    node,
     process::{self, Finished},
     python::Environment,
     report::{Tally, Verdict},
@@ -350,6 +351,10 @@ impl Test {
             cargo.args(["--skip", test]);
         }
         cargo.args(["--skip", LOCAL_ONLY]);
+        if !node::is_installed() {
+            println!("                without {}: there is no Node.js", tests_run::OF_NODE);
+            cargo.args(["--skip", tests_run::OF_NODE]);
+        }
         cargo
             .env("MINIGATE_BASE_URL", base_url)
             .env("MINIGATE_BOT_TOKEN", TOKEN)

@@ -5,7 +5,7 @@
 //! given a budget within the limits below belongs to `--full`, or nowhere.
 
 use crate::{
-    advisories, audit, deploy_test, fuzz, generate, linters, openapi, python, release,
+    advisories, audit, contract, deploy_test, fuzz, generate, linters, openapi, python, release,
     report::Verdict,
     tests_run, vectors,
     verify::{Context, build, clippy, format, rustdoc, set_up},
@@ -57,10 +57,10 @@ pub(crate) const STEPS: &[Step] = &[
     quick("clippy", "cargo clippy, warnings denied", 220, NOTHING, clippy),
     quick("build", "libraries, programs, tests and benchmarks", 400, NOTHING, build),
     quick("tests", "cargo test, the architecture test included", 150, BUILD, |context| {
-        tests_run::verify(context, "tests", &["--tests"])
+        tests_run::tests(context)
     }),
     quick("doctests", "the examples in the documentation", 30, BUILD, |context| {
-        tests_run::verify(context, "doctests", &["--doc"])
+        tests_run::doctests(context)
     }),
     quick("vectors", "init-data verify --batch over its vectors", 5, BUILD, |context| {
         vectors::verify(context)
@@ -77,7 +77,9 @@ pub(crate) const STEPS: &[Step] = &[
         tests_run::simulations(context)
     }),
     full("fuzz", "a bounded run of each fuzz target", 180, NOTHING, |context| fuzz::verify(context)),
-    // The contract fuzzer, `contract::verify`, belongs here: 180 seconds, DEPLOYMENT.
+    full("contract", "a fuzzer that asks what docs/openapi.json allows", 180, BUILD, |context| {
+        contract::verify(context.program("minigate-local")?)
+    }),
     full("features", "the functions with the features of their own serve a user", 240, DEPLOYMENT, |context| {
         deploy_test::verify_features(context)
     }),

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::{
-    process,
+    node, process,
     report::{Outcome, Tally, Verdict},
     verify::{Context, tail},
     workspace::cargo,
@@ -16,9 +16,29 @@ const MAX_SHOWN: usize = 200;
 const LONG: [(&str, &str); 2] =
     [("LIMITER_SIMULATION_REQUESTS", "10000000"), ("CACHE_SIMULATION_SEEDS", "250")];
 
-/// A step of `verify`: the tests that these arguments choose.
-pub(crate) fn verify(context: &Context, step: &str, which: &[&str]) -> Result<Verdict, String> {
-    run(context, step, command().args(which))
+/// The tests that fail where there is no Node.js.
+pub(crate) const OF_NODE: &str = "offline::jose_verifies";
+
+/// A step of `verify`: all tests but those in documentation.
+pub(crate) fn tests(context: &Context) -> Result<Verdict, String> {
+    let mut command = command();
+    command.arg("--tests");
+    if node::is_installed() {
+        return run(context, "tests", &mut command);
+    }
+    let mut verdict = run(context, "tests", command.args(["--", "--skip", OF_NODE]))?;
+    if let Some(tests) = &mut verdict.tests {
+        tests.skipped += 1;
+    }
+    if verdict.outcome == Outcome::Passed {
+        verdict.note = format!("without {OF_NODE}: there is no Node.js; {}", verdict.note);
+    }
+    Ok(verdict)
+}
+
+/// A step of `verify`: the examples in the documentation.
+pub(crate) fn doctests(context: &Context) -> Result<Verdict, String> {
+    run(context, "doctests", command().arg("--doc"))
 }
 
 /// A step of `verify`: the integration tests whose name has `simulation` in it, those included that

@@ -235,6 +235,7 @@ impl From<&Settings> for TermsOut {
 
 /// A change of the settings; what is absent is as the deployment has it.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[schema(min_properties = 1)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SettingsChange {
     /// The format of this document.

@@ -67,6 +67,13 @@ fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Pro
     if !is_object && is_valid(body) {
         return Err(Problem::new(Code::BODY_INVALID).field(".", "must be an object"));
     }
+    parse_object(body).or_else(|problem| match with_integers(body) {
+        Some(body) => parse_object(&body),
+        None => Err(problem),
+    })
+}
+
+fn parse_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let parsed = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| (error.path().to_string(), error.into_inner()))
@@ -81,6 +88,40 @@ fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Pro
             Problem::new(Code::BODY_MALFORMED).detail(format!("The body is not JSON: {error}."))
         }
     })
+}
+
+/// The body with `1` for `1.0`, if it has such a number: JSON Schema, and so the API reference, calls it
+/// an integer, and serde does not.
+fn with_integers(body: &[u8]) -> Option<Vec<u8>> {
+    if !is_valid(body) {
+        return None;
+    }
+    let mut changed = Vec::with_capacity(body.len());
+    let (mut rest, mut is_in_string) = (body, false);
+    while let [first, after @ ..] = rest {
+        rest = after;
+        match first {
+            b'"' => is_in_string = !is_in_string,
+            b'\\' if is_in_string => {
+                changed.push(b'\\');
+                let [escaped, after @ ..] = rest else { break };
+                changed.push(*escaped);
+                rest = after;
+                continue;
+            }
+            b'.' if !is_in_string => {
+                let zeros = rest.iter().take_while(|byte| **byte == b'0').count();
+                let (_, after) = rest.split_at(zeros);
+                if !matches!(after.first(), Some(b'0'..=b'9' | b'e' | b'E')) {
+                    rest = after;
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        changed.push(*first);
+    }
+    (changed != body).then_some(changed)
 }
 
 fn is_valid(json: &[u8]) -> bool {
@@ -167,6 +208,29 @@ mod tests {
         let body = Body { name: "a".to_owned(), inner: Some(Inner { count: 1 }), kind: None };
         let text = r#"{"name":"a","inner":{"count":1}}"#;
         assert_eq!(parsed("application/json; charset=utf-8", text), Ok(body));
+    }
+
+    #[test]
+    fn a_whole_number_is_an_integer_however_it_is_written() {
+        let body =
+            || Body { name: "1.0 \\\"2.0".to_owned(), inner: Some(Inner { count: 1 }), kind: None };
+        for number in ["1", "1.0", "1.000"] {
+            let text = format!(r#"{{"name":"1.0 \\\"2.0","inner":{{"count":{number}}}}}"#);
+            assert_eq!(parsed("application/json", &text), Ok(body()), "{number}");
+        }
+        let refused = Err((Code::BODY_INVALID, Some("inner.count".to_owned())));
+        for number in ["1.5", "1.05", "1.0e1", "256.0"] {
+            let text = format!(r#"{{"name":"a","inner":{{"count":{number}}}}}"#);
+            assert_eq!(parsed("application/json", &text), refused, "{number}");
+        }
+        let twice = r#"{"name":"a","inner":{"count":1.0,"count":2}}"#;
+        let refused = Err((Code::BODY_INVALID, Some("inner.count".to_owned())));
+        assert_eq!(parsed("application/json", twice), refused);
+        for wrong in
+            [r#"{"name":"a","inner":{"count":1.0.0}}"#, r#"{"name":"a","inner":{"count":.0}}"#]
+        {
+            assert!(parsed("application/json", wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
