@@ -104,11 +104,11 @@ const FORBIDDEN: Refusal = (
     "Forbidden",
     "Not for this user, or not by this way: the API is reached through its own domain",
 );
-const TOO_LARGE: Refusal = ("413", "BodyTooLarge", "The body is longer than this route takes");
+const TOO_LARGE: Refusal = ("413", "BodyTooLarge", "The body exceeds the limit of this route");
 const NOT_JSON: Refusal = ("415", "UnsupportedMediaType", "The body is not `application/json`");
-const UNPROCESSABLE: Refusal = ("422", "BodyInvalid", "A field of the body is wrong");
+const UNPROCESSABLE: Refusal = ("422", "BodyInvalid", "The body has an invalid field");
 const RATE_LIMITED: Refusal = ("429", "RateLimited", "Too many requests");
-const INTERNAL: Refusal = ("500", "InternalError", "An error of ours, which has been logged");
+const INTERNAL: Refusal = ("500", "InternalError", "An internal error, which has been logged");
 const UNAVAILABLE: Refusal = (
     "503",
     "Unavailable",
