@@ -5,7 +5,7 @@
 //! given a budget within the limits below belongs to `--full`, or nowhere.
 
 use crate::{
-    advisories, audit, deploy_test, fuzz, linters, openapi, python, release,
+    advisories, audit, deploy_test, fuzz, linters, openapi, packages, python, release,
     report::Verdict,
     tests_run, vectors,
     verify::{Context, build, clippy, format, rustdoc, set_up},
@@ -46,6 +46,9 @@ pub(crate) const STEPS: &[Step] = &[
     quick("advisories", "known vulnerabilities, from the RustSec database", 20, NOTHING, |context| {
         advisories::verify(context)
     }),
+    quick("packages", "the three libraries can be packaged for crates.io", 5, NOTHING, |context| {
+        packages::verify(context)
+    }),
     quick("python", "SAM, linters and the emulator, from PyPI", 90, NOTHING, python),
     quick("templates", "cfn-lint, sam validate, rules of our own, checkov", 60, PYTHON, |context| {
         context.with_python(linters::templates)
@@ -72,6 +75,9 @@ pub(crate) const STEPS: &[Step] = &[
         deploy_test::verify(context)
     }),
     full("rustdoc", "cargo doc, warnings denied", 90, NOTHING, rustdoc),
+    full("publishing", "the packages of the libraries compile by themselves", 100, NOTHING, |context| {
+        packages::verify_builds(context)
+    }),
     full("simulations", "the simulations of limiter and cache, ten times as long", 240, BUILD, |context| {
         tests_run::simulations(context)
     }),
