@@ -1,10 +1,10 @@
-//! The whole of minigate in one process: every function's routes on one port, on a DynamoDB and a
-//! Secrets Manager that are embedded in the process. `cargo dev` runs it, and the tests do.
+//! All of minigate in one process: the routes of every function on one port, with an embedded DynamoDB and
+//! Secrets Manager. `cargo dev` and the tests run it.
 //!
-//! - [`routes`] merges the functions, and [`reference`] makes the API reference of them.
+//! - [`routes`] merges the functions, and [`reference`] generates the API reference from them.
 //! - [`development`] holds the values that a deployment would set: names, secrets, the dummy bot.
-//! - [`Api`] serves the routes on any AWS endpoint; [`DevServer`] brings its own, or prepares an
-//!   [`AwsEndpoint`] that runs already.
+//! - [`Api`] serves the routes on any AWS endpoint; [`DevServer`] embeds its own, or prepares a
+//!   running [`AwsEndpoint`].
 
 mod api;
 mod aws_endpoint;

@@ -15,9 +15,9 @@
 //! # }
 //! ```
 //!
-//! A request is told apart by its `X-Amz-Target` header: DynamoDB and its streams go to
-//! [`dynoxide`](https://docs.rs/dynoxide-rs), Secrets Manager to a small state machine of our own.
-//! Anything else is refused with an error that the SDK understands.
+//! The header `X-Amz-Target` selects the service: DynamoDB and its streams go to
+//! [`dynoxide`](https://docs.rs/dynoxide-rs), Secrets Manager to a small state machine in this
+//! crate. Anything else is refused with an error that the SDK understands.
 //!
 //! The endpoint checks no signature and knows no permissions, so it refuses to listen on any but a
 //! loopback address, and answers 403 to requests that a web page may have sent: those that name
@@ -51,7 +51,7 @@ pub struct Options {
     /// A loopback address; port 0, the default, takes a free one.
     pub address: SocketAddr,
     /// The directory of tables and secrets, created if missing and used by one process at a time.
-    /// `None`, the default, keeps both in memory. The secrets' file is for its owner's eyes only.
+    /// `None`, the default, keeps both in memory. Only its owner can read the file of secrets.
     pub data_dir: Option<PathBuf>,
 }
 
@@ -61,7 +61,7 @@ impl Default for Options {
     }
 }
 
-/// Why the endpoint does not start.
+/// Why the endpoint cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address.
@@ -87,7 +87,7 @@ impl EmbeddedAws {
     /// Starts the services and listens.
     ///
     /// # Errors
-    /// [`StartError`], which names the address or directory and what to do about it.
+    /// [`StartError`], with the address or directory and the remedy.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let dynamodb = DynamoDb::start(options.data_dir.as_deref()).await?;
         let secrets_manager = Arc::new(SecretsManager::open(options.data_dir.as_deref())?);
