@@ -1,4 +1,4 @@
-//! The libraries that are published to crates.io: what crates.io would refuse, without asking it.
+//! The libraries that are published to crates.io: finds what crates.io would refuse, without network access.
 
 use serde_json::Value;
 

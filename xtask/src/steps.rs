@@ -1,8 +1,8 @@
-//! The steps of `cargo verify`, in their order, and what each may take.
+//! The steps of `cargo verify`, in order, with their budgets.
 //!
-//! A budget is for two quiet cores and an empty target folder. The table at the end shows it and
-//! marks what took longer; that fails nothing, because machines are shared. A step that cannot be
-//! given a budget within the limits below belongs to `--full`, or nowhere.
+//! A budget is for two idle cores and an empty target folder. The table at the end marks steps that exceed it,
+//! which fails nothing, because machines are shared. A step whose budget exceeds the limits below belongs to
+//! `--full`, or nowhere.
 
 use crate::{
     advisories, audit, deploy_test, fuzz, linters, openapi, packages, python, release,
