@@ -3,13 +3,13 @@
 Usage: iam_mutants.py STACK TOKEN OTHER_TOKEN REPORT COMMAND..., with AWS_ENDPOINT_URL naming the
 emulator.
 
-Each mutant is a role with a little less in its policy: without one of its statements, and of a
-statement with several actions or resources without one of those. Fresh instances of the function run
-with it, because running ones have the secrets already. Then a user, an administrator, a machine and
-Lambda go their ways, and something has to fail. COMMAND deploys the stack with InitDataOneTimeUse=true,
-under which the sessions role has one statement more.
+Each mutant is a role without one of its statements, or without one action or resource of a statement with
+several. Fresh instances of the function use it, because running ones have cached the secrets. Then the
+script exercises the API as a user, an administrator, a machine client and Lambda, and something has to
+fail. COMMAND deploys the stack with InitDataOneTimeUse=true, with which the sessions role has one more
+statement.
 
-REPORT is written when every mutant has been shown; else the exit code says that it was not.
+REPORT is written if every mutant failed; otherwise the exit code is not 0.
 """
 
 import contextlib
