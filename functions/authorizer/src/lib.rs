@@ -117,7 +117,7 @@ fn authorization(event: &Value) -> Result<HeaderMap, Problem> {
     let mut headers = HeaderMap::new();
     for value in values.into_iter().filter_map(Value::as_str) {
         let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
-            Problem::new(Code::AuthorizationMalformed)
+            Problem::new(Code::AUTHORIZATION_MALFORMED)
                 .field("authorization", "must not contain control characters")
         })?;
         headers.append(AUTHORIZATION, value);
@@ -128,7 +128,7 @@ fn authorization(event: &Value) -> Result<HeaderMap, Problem> {
 /// Whether the same credentials are always refused, so that API Gateway may cache the refusal: genuine
 /// init data without a user, and init data where it is accepted only in exchange for a session.
 fn is_final(code: Code) -> bool {
-    matches!(code, Code::UserMissing | Code::InitDataNotAccepted)
+    matches!(code, Code::USER_MISSING | Code::INIT_DATA_NOT_ACCEPTED)
 }
 
 /// All values are text, because API Gateway formats large numbers as powers of ten.
@@ -244,7 +244,7 @@ mod tests {
         }
         let problem =
             authorization(&json!({ "headers": { "Authorization": "a\nb" } })).unwrap_err();
-        assert_eq!(problem.code(), Code::AuthorizationMalformed);
+        assert_eq!(problem.code(), Code::AUTHORIZATION_MALFORMED);
     }
 
     #[test]

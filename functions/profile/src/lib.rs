@@ -104,13 +104,13 @@ fn tag(profile: &Profile) -> String {
 }
 
 fn no_profile() -> Problem {
-    Problem::new(Code::ProfileNotFound).detail(
+    Problem::new(Code::PROFILE_NOT_FOUND).detail(
         "The first session creates the profile: exchange the init data with POST /v1/sessions.",
     )
 }
 
 fn version_mismatch() -> Problem {
-    Problem::new(Code::VersionMismatch)
+    Problem::new(Code::VERSION_MISMATCH)
         .field(header::IF_MATCH.as_str(), "is no longer the version of the profile; read it again")
 }
 
@@ -137,7 +137,7 @@ impl ProfilePatch {
     fn into_change(self) -> Result<ProfileChange, Problem> {
         let mut problem = None;
         let mut refuse = |field: &str, error: InvalidField| {
-            let refusal = problem.take().unwrap_or_else(|| Problem::new(Code::BodyInvalid));
+            let refusal = problem.take().unwrap_or_else(|| Problem::new(Code::BODY_INVALID));
             problem = Some(refusal.field(field, format!("must be {error}")));
         };
         let display_name = self
@@ -154,7 +154,7 @@ impl ProfilePatch {
         }
         let change = ProfileChange { display_name, language, notifications };
         if change == ProfileChange::default() {
-            return Err(Problem::new(Code::BodyInvalid).field(".", "must have a field to change"));
+            return Err(Problem::new(Code::BODY_INVALID).field(".", "must have a field to change"));
         }
         Ok(change)
     }

@@ -79,7 +79,7 @@ async fn open_session(
         .bot_id
         .map(BotId::new)
         .transpose()
-        .map_err(|error| Problem::new(Code::UnknownBot).field("bot_id", error.to_string()))?;
+        .map_err(|error| Problem::new(Code::UNKNOWN_BOT).field("bot_id", error.to_string()))?;
     let telegram = verify_init_data(&platform, &headers, body.init_data.as_deref(), only).await?;
     // First: a session without tokens for it is of no use, and must not cost a call.
     let keys = platform.signing.keys().await?;
@@ -103,7 +103,7 @@ async fn open_session(
     };
     let opened = auth::open_session(&platform, request, account, now).await?;
     let OpenedSession { id, session, profile, tier, .. } = opened.map_err(|AlreadyUsed| {
-        Problem::new(Code::InitDataUsed).field("init_data", "was exchanged before")
+        Problem::new(Code::INIT_DATA_USED).field("init_data", "was exchanged before")
     })?;
     let whose = Whose { user_id: telegram.id, session_id: id, bot_id: telegram.bot_id };
     let tokens = tokens(&platform, &keys, whose, Rotated::of(&session, tier), now);
@@ -149,11 +149,11 @@ async fn refresh_session(
     let rotated = accounts.rotate_session(user_id, session_id, &rotation, now).await?;
     let rotated = rotated.map_err(|refusal| {
         let code = match refusal {
-            RefreshRefusal::Ended => Code::SessionRevoked,
-            RefreshRefusal::Expired => Code::RefreshTokenExpired,
+            RefreshRefusal::Ended => Code::SESSION_REVOKED,
+            RefreshRefusal::Expired => Code::REFRESH_TOKEN_EXPIRED,
             RefreshRefusal::Reused => {
-                platform.metrics.count(Metric::RefreshTokenReused);
-                Code::RefreshTokenReused
+                platform.metrics.count(Metric::REFRESH_TOKEN_REUSED);
+                Code::REFRESH_TOKEN_REUSED
             }
         };
         Problem::new(code).field("refresh_token", refusal.to_string())
@@ -177,7 +177,7 @@ async fn list_sessions(
     let now = platform.now();
     let sessions = platform.store.sessions(user.id).await?;
     if user.session_id.is_some_and(|id| !sessions.by_id.contains_key(&id)) {
-        return Err(Problem::new(Code::SessionRevoked));
+        return Err(Problem::new(Code::SESSION_REVOKED));
     }
     let alive = sessions.by_id.into_iter().filter(|(_, session)| session.is_alive(now));
     let mut newest_first: Vec<_> = alive.collect();
@@ -222,8 +222,8 @@ async fn revoke_all_sessions(
 fn answer(revocation: Revocation) -> Result<StatusCode, Problem> {
     match revocation {
         Revocation::Revoked => Ok(StatusCode::NO_CONTENT),
-        Revocation::NotFound => Err(Problem::new(Code::SessionNotFound)),
-        Revocation::CallerEnded => Err(Problem::new(Code::SessionRevoked)),
+        Revocation::NotFound => Err(Problem::new(Code::SESSION_NOT_FOUND)),
+        Revocation::CallerEnded => Err(Problem::new(Code::SESSION_REVOKED)),
     }
 }
 

@@ -75,7 +75,7 @@ enum Target {
 
 impl Target {
     fn parse(kind: &'static str, name: &str) -> Result<Self, Problem> {
-        let invalid = |message: String| Problem::new(Code::QueryInvalid).field(kind, message);
+        let invalid = |message: String| Problem::new(Code::QUERY_INVALID).field(kind, message);
         if kind == "tag" {
             return Tag::new(name).map(Self::Tag).map_err(|error| invalid(error.to_string()));
         }

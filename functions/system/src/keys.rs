@@ -85,7 +85,7 @@ struct Subject {
 impl Subject {
     fn parse(kind: &str, id: &str) -> Result<Self, Problem> {
         let invalid =
-            |field: &str, message: &str| Problem::new(Code::PathInvalid).field(field, message);
+            |field: &str, message: &str| Problem::new(Code::PATH_INVALID).field(field, message);
         match kind {
             "user" => {
                 let user: UserId =

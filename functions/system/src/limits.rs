@@ -75,7 +75,7 @@ pub(crate) async fn change(
     let rule = find(&policy)?;
     let change = PolicyOverride::from(change);
     if change == PolicyOverride::default() {
-        return Err(Problem::new(Code::BodyInvalid).field(".", "must name a field to change"));
+        return Err(Problem::new(Code::BODY_INVALID).field(".", "must name a field to change"));
     }
     replace(&platform, user.id, rule, if_match, Some(change)).await
 }
@@ -135,7 +135,7 @@ pub(crate) async fn reset_all(
 fn find(policy: &str) -> Result<Rule, Problem> {
     Rule::find(policy).ok_or_else(|| {
         let message = format!("must be one of {}", Rule::names());
-        Problem::new(Code::PolicyNotFound).field("policy", message)
+        Problem::new(Code::POLICY_NOT_FOUND).field("policy", message)
     })
 }
 
@@ -196,7 +196,7 @@ fn json_of(value: &impl Serialize) -> Option<String> {
 
 fn not_readable(error: StoreError) -> Problem {
     match error {
-        error @ StoreError::Corrupt { .. } => Problem::new(Code::PoliciesUnreadable)
+        error @ StoreError::Corrupt { .. } => Problem::new(Code::POLICIES_UNREADABLE)
             .detail("What is stored of the limits does not decode; DELETE /v1/system/limits takes it away.")
             .caused_by(error),
         error => error.into(),
@@ -204,11 +204,11 @@ fn not_readable(error: StoreError) -> Problem {
 }
 
 fn refused(error: InvalidPolicy) -> Problem {
-    Problem::new(Code::BodyInvalid).field(error.field, error.message)
+    Problem::new(Code::BODY_INVALID).field(error.field, error.message)
 }
 
 fn version_mismatch() -> Problem {
-    Problem::new(Code::VersionMismatch).field(
+    Problem::new(Code::VERSION_MISMATCH).field(
         header::IF_MATCH.as_str(),
         "is not the version of the limits any more; list them again",
     )

@@ -69,7 +69,7 @@ pub(crate) async fn replace_settings(
         let Documents { settings, policies } = platform.store.documents().await?;
         let known = settings.map_err(unreadable)?;
         if known.format > SETTINGS_FORMAT {
-            return Err(Problem::new(Code::SettingsUnreadable).detail(UNREADABLE));
+            return Err(Problem::new(Code::SETTINGS_UNREADABLE).detail(UNREADABLE));
         }
         match if_match {
             IfMatch::Version(version) if version != known.version => {
@@ -144,18 +144,18 @@ const UNREADABLE: &str = "What is stored of the settings does not decode, or a n
 fn unreadable(error: StoreError) -> Problem {
     match error {
         error @ StoreError::Corrupt { .. } => {
-            Problem::new(Code::SettingsUnreadable).detail(UNREADABLE).caused_by(error)
+            Problem::new(Code::SETTINGS_UNREADABLE).detail(UNREADABLE).caused_by(error)
         }
         error => error.into(),
     }
 }
 
 fn refused(error: InvalidSetting) -> Problem {
-    Problem::new(Code::BodyInvalid).field(error.field, error.message)
+    Problem::new(Code::BODY_INVALID).field(error.field, error.message)
 }
 
 fn version_mismatch() -> Problem {
-    Problem::new(Code::VersionMismatch).field(
+    Problem::new(Code::VERSION_MISMATCH).field(
         header::IF_MATCH.as_str(),
         "is not the version of the settings any more; read them again",
     )
@@ -280,7 +280,7 @@ impl SettingsChange {
     fn into_change(self, deployed: &Settings) -> Result<SettingsOverride, Problem> {
         let format = self.format.unwrap_or(SETTINGS_FORMAT);
         if format == 0 {
-            return Err(Problem::new(Code::BodyInvalid).field("format", "must be 1"));
+            return Err(Problem::new(Code::BODY_INVALID).field("format", "must be 1"));
         }
         let change = SettingsOverride {
             allowed_origins: self.allowed_origins,
@@ -293,7 +293,9 @@ impl SettingsChange {
         let overrides = SettingsOverrides { change, format, version: 0 };
         deployed.with(&overrides).map_err(refused)?;
         if overrides.change == SettingsOverride::default() {
-            return Err(Problem::new(Code::BodyInvalid).field(".", "must name a setting to change"));
+            return Err(
+                Problem::new(Code::BODY_INVALID).field(".", "must name a setting to change")
+            );
         }
         Ok(overrides.change)
     }

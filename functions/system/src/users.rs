@@ -33,9 +33,9 @@ pub(crate) async fn set_tier(
 ) -> Result<StatusCode, Problem> {
     let user_id: UserId = id
         .parse()
-        .map_err(|_| Problem::new(Code::PathInvalid).field("id", "must be a Telegram user id"))?;
+        .map_err(|_| Problem::new(Code::PATH_INVALID).field("id", "must be a Telegram user id"))?;
     let tier: Tier = body.tier.parse().map_err(|error: minigate_domain::InvalidTier| {
-        Problem::new(Code::BodyInvalid).field("tier", error.to_string())
+        Problem::new(Code::BODY_INVALID).field("tier", error.to_string())
     })?;
     let before = platform.store.account(user_id).await?.tier;
     let subject = format!("user/{user_id}");

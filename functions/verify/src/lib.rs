@@ -49,7 +49,7 @@ async fn verify(
 ) -> Result<Json<Verdicts>, Problem> {
     let units = u32::try_from(body.items.len()).unwrap_or(u32::MAX);
     if !(1..=MAX_ITEMS).contains(&units) {
-        return Err(Problem::new(Code::BodyInvalid)
+        return Err(Problem::new(Code::BODY_INVALID)
             .field("items", format!("must have 1 to {MAX_ITEMS} entries")));
     }
     limits.admit(&[Charge::api_key(Rule::Verify, &api_key, units)]).await?;
@@ -86,7 +86,7 @@ fn verify_signature(
     index: usize,
 ) -> Result<Verdict, Problem> {
     let missing = || {
-        Problem::new(Code::BodyInvalid)
+        Problem::new(Code::BODY_INVALID)
             .field(format!("items[{index}].bot_id"), "is required for the method `ed25519`")
     };
     let bot_id = init_data::BotId::new(item.bot_id.ok_or_else(missing)?)
@@ -106,7 +106,7 @@ fn verify_signature(
 }
 
 fn invalid(index: usize, field: &str, error: &dyn std::fmt::Display) -> Problem {
-    Problem::new(Code::BodyInvalid).field(format!("items[{index}].{field}"), error.to_string())
+    Problem::new(Code::BODY_INVALID).field(format!("items[{index}].{field}"), error.to_string())
 }
 
 /// The init data to verify.

@@ -25,7 +25,7 @@ impl Events for Function {
             Some("echo") => Ok(Answer { payload: event.clone(), refusal: None }),
             Some("hang") => std::future::pending().await,
             Some("panic") => panic!("the secret is 1234"),
-            _ => Err(Problem::new(Code::BodyInvalid)),
+            _ => Err(Problem::new(Code::BODY_INVALID)),
         }
     }
 }

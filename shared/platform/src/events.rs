@@ -90,15 +90,15 @@ pub(crate) async fn answer(
             Ok(Ok(outcome)) => outcome,
             // The message may hold anything. The hook of `start_logs` logged the location.
             Ok(Err(_)) => {
-                platform.metrics.count(Metric::Panic);
-                Err(Problem::new(Code::InternalError))
+                platform.metrics.count(Metric::PANIC);
+                Err(Problem::new(Code::INTERNAL_ERROR))
             }
             Err(too_late) => Err(too_late),
         };
         if let Err(problem) = &outcome {
             log_causes(problem);
             if !problem.is_refusal() {
-                platform.metrics.count(Metric::ServerErrors);
+                platform.metrics.count(Metric::SERVER_ERRORS);
             }
         }
         let code = outcome.as_ref().map_or_else(|problem| Some(problem.code()), |it| it.refusal);

@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_line_has_the_documented_shape() {
-        let counts = [(Metric::LimitCalls, 7), (Metric::CacheHits, 1)];
+        let counts = [(Metric::LIMIT_CALLS, 7), (Metric::CACHE_HITS, 1)];
         let line = of_sessions().line(None, &counts);
         assert_eq!(line["LimitCalls"], 7);
         assert_eq!(line["CacheHits"], 1);
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn each_metric_has_the_dimensions_of_its_alarm() {
         let counts =
-            [(Metric::ServerErrors, 1), (Metric::SecretUnavailable, 1), (Metric::LimitCalls, 1)];
+            [(Metric::SERVER_ERRORS, 1), (Metric::SECRET_UNAVAILABLE, 1), (Metric::LIMIT_CALLS, 1)];
         let line = of_sessions().line(None, &counts);
         let definitions = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
         let found: Vec<String> = definitions

@@ -16,102 +16,124 @@ use utoipa::ToSchema;
 
 use crate::{schemas, secrets::SecretError};
 
+/// Why a request is refused. The codes are a contract: clients branch on them.
+///
+/// Those of the platform are constants of this type. A code of one noun is a constant of that noun,
+/// which its [`Function`](crate::Function) lists, so that it is documented and known to be unique:
+///
+/// ```
+/// use axum::http::StatusCode;
+/// use minigate_platform::Code;
+///
+/// const QUIZ_CLOSED: Code = Code::new("quiz_closed", StatusCode::CONFLICT, "The quiz is closed");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Code {
+    code: &'static str,
+    status: StatusCode,
+    title: &'static str,
+}
+
+impl Code {
+    /// A code of a noun: lower-case words joined by `_`, the status that goes with it, and what it means,
+    /// the same each time.
+    pub const fn new(code: &'static str, status: StatusCode, title: &'static str) -> Self {
+        Self { code, status, title }
+    }
+
+    /// The code as it stands in a problem document.
+    pub const fn as_str(self) -> &'static str {
+        self.code
+    }
+
+    /// The status that goes with it.
+    pub const fn status(self) -> StatusCode {
+        self.status
+    }
+
+    /// What it means, the same each time.
+    pub const fn title(self) -> &'static str {
+        self.title
+    }
+}
+
 macro_rules! codes {
-    ($($(#[$doc:meta])* $variant:ident $code:literal $status:ident $title:literal,)*) => {
-        /// Why a request is refused. The codes are a contract: clients branch on them.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Code {
-            $($(#[$doc])* #[doc = $title] $variant,)*
-        }
-
+    ($($name:ident $code:literal $status:ident $title:literal,)*) => {
         impl Code {
-            /// Every code, in the order of the API reference.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+            $(#[doc = $title] pub const $name: Self = Self::new($code, StatusCode::$status, $title);)*
 
-            /// The code as a problem document has it.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $code,)* }
-            }
-
-            /// The HTTP status of this code.
-            pub const fn status(self) -> StatusCode {
-                match self { $(Self::$variant => StatusCode::$status,)* }
-            }
-
-            /// What the code means; the same for every request.
-            pub const fn title(self) -> &'static str {
-                match self { $(Self::$variant => $title,)* }
-            }
+            /// The codes of the platform, in the order of docs/problems.md.
+            pub const OF_PLATFORM: &[Self] = &[$(Self::$name,)*];
         }
     };
 }
 
 codes! {
-    AuthorizationMissing "authorization_missing" UNAUTHORIZED "The request has no credentials",
-    AuthorizationMalformed "authorization_malformed" UNAUTHORIZED "The Authorization header is neither `tma <init data>` nor `Bearer <token>`",
+    AUTHORIZATION_MISSING "authorization_missing" UNAUTHORIZED "The request has no credentials",
+    AUTHORIZATION_MALFORMED "authorization_malformed" UNAUTHORIZED "The Authorization header is neither `tma <init data>` nor `Bearer <token>`",
     // Refusals of init data carry the codes of the crate minigate-init-data.
-    TooLarge "too_large" UNAUTHORIZED "The init data is longer than 8,192 bytes or has more than 64 fields",
-    Malformed "malformed" UNAUTHORIZED "The init data is not a form-encoded query",
-    DuplicateKey "duplicate_key" UNAUTHORIZED "The init data contains a field twice",
-    HashMissing "hash_missing" UNAUTHORIZED "The init data has no hash",
-    HashMalformed "hash_malformed" UNAUTHORIZED "The hash is not 64 lower-case hexadecimal digits",
-    HashMismatch "hash_mismatch" UNAUTHORIZED "The init data was not signed by a bot of this deployment",
-    SignatureMissing "signature_missing" UNAUTHORIZED "The init data has no signature",
-    SignatureMalformed "signature_malformed" UNAUTHORIZED "The signature is not unpadded base64url of 64 bytes",
-    SignatureInvalid "signature_invalid" UNAUTHORIZED "The signature was not made by Telegram",
-    AuthDateMissing "auth_date_missing" UNAUTHORIZED "The init data has no auth_date",
-    AuthDateInvalid "auth_date_invalid" UNAUTHORIZED "The auth_date is not a Unix time",
-    Expired "expired" UNAUTHORIZED "The init data has expired",
-    FromFuture "from_future" UNAUTHORIZED "The auth_date is in the future",
-    UserInvalid "user_invalid" UNAUTHORIZED "The user field of the init data is invalid",
-    UserMissing "user_missing" UNAUTHORIZED "The init data has no user field",
-    InitDataUsed "init_data_used" UNAUTHORIZED "The init data was already exchanged for a session",
-    InitDataNotAccepted "init_data_not_accepted" UNAUTHORIZED "This deployment accepts init data only in exchange for a session",
-    TokenMalformed "token_malformed" UNAUTHORIZED "The access token is not a token of this API",
-    TokenInvalid "token_invalid" UNAUTHORIZED "The access token was not signed by this deployment",
-    TokenExpired "token_expired" UNAUTHORIZED "The access token has expired",
-    RefreshTokenMalformed "refresh_token_malformed" UNAUTHORIZED "The refresh token is not a token of this API",
-    RefreshTokenInvalid "refresh_token_invalid" UNAUTHORIZED "The refresh token was not signed by this deployment",
-    RefreshTokenExpired "refresh_token_expired" UNAUTHORIZED "The refresh token has expired",
-    RefreshTokenReused "refresh_token_reused" UNAUTHORIZED "The refresh token was already used; its session has been revoked",
-    SessionRevoked "session_revoked" UNAUTHORIZED "The session has ended",
-    AdminRequired "admin_required" FORBIDDEN "Only administrators may do this",
-    EdgeRequired "edge_required" FORBIDDEN "This API is available only through its own domain",
-    RouteNotFound "route_not_found" NOT_FOUND "No route matches this path",
-    ProfileNotFound "profile_not_found" NOT_FOUND "This user has no profile yet",
-    PolicyNotFound "policy_not_found" NOT_FOUND "No limit has this name",
-    SessionNotFound "session_not_found" NOT_FOUND "This user has no session with this id",
-    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "This path does not support this method",
-    PoliciesUnreadable "policies_unreadable" CONFLICT "The stored limits cannot be decoded",
-    SettingsUnreadable "settings_unreadable" CONFLICT "The stored settings cannot be decoded",
-    VersionMismatch "version_mismatch" PRECONDITION_FAILED "The resource has changed since the version named in If-Match",
-    BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE "The body exceeds the limit of this route",
-    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body must be application/json",
-    BodyMalformed "body_malformed" BAD_REQUEST "The body is not JSON",
-    BodyInvalid "body_invalid" UNPROCESSABLE_ENTITY "The body has an invalid field",
-    HeaderInvalid "header_invalid" BAD_REQUEST "A header is invalid",
-    PathInvalid "path_invalid" BAD_REQUEST "A path parameter is invalid",
-    QueryInvalid "query_invalid" BAD_REQUEST "A query parameter is invalid",
-    UnknownBot "unknown_bot" UNPROCESSABLE_ENTITY "This deployment does not serve that bot",
-    RateLimited "rate_limited" TOO_MANY_REQUESTS "Too many requests",
-    StoreUnavailable "store_unavailable" SERVICE_UNAVAILABLE "The database is unavailable; retry later",
-    AccountBusy "account_busy" SERVICE_UNAVAILABLE "Too many concurrent changes to this account; retry later",
-    SecretsUnavailable "secrets_unavailable" SERVICE_UNAVAILABLE "The keys are unavailable; retry later",
-    DeadlineExceeded "deadline_exceeded" SERVICE_UNAVAILABLE "The request timed out; retry later",
-    InternalError "internal_error" INTERNAL_SERVER_ERROR "An internal error, which has been logged",
+    TOO_LARGE "too_large" UNAUTHORIZED "The init data is longer than 8,192 bytes or has more than 64 fields",
+    MALFORMED "malformed" UNAUTHORIZED "The init data is not a form-encoded query",
+    DUPLICATE_KEY "duplicate_key" UNAUTHORIZED "The init data contains a field twice",
+    HASH_MISSING "hash_missing" UNAUTHORIZED "The init data has no hash",
+    HASH_MALFORMED "hash_malformed" UNAUTHORIZED "The hash is not 64 lower-case hexadecimal digits",
+    HASH_MISMATCH "hash_mismatch" UNAUTHORIZED "The init data was not signed by a bot of this deployment",
+    SIGNATURE_MISSING "signature_missing" UNAUTHORIZED "The init data has no signature",
+    SIGNATURE_MALFORMED "signature_malformed" UNAUTHORIZED "The signature is not unpadded base64url of 64 bytes",
+    SIGNATURE_INVALID "signature_invalid" UNAUTHORIZED "The signature was not made by Telegram",
+    AUTH_DATE_MISSING "auth_date_missing" UNAUTHORIZED "The init data has no auth_date",
+    AUTH_DATE_INVALID "auth_date_invalid" UNAUTHORIZED "The auth_date is not a Unix time",
+    EXPIRED "expired" UNAUTHORIZED "The init data has expired",
+    FROM_FUTURE "from_future" UNAUTHORIZED "The auth_date is in the future",
+    USER_INVALID "user_invalid" UNAUTHORIZED "The user field of the init data is invalid",
+    USER_MISSING "user_missing" UNAUTHORIZED "The init data has no user field",
+    INIT_DATA_USED "init_data_used" UNAUTHORIZED "The init data was already exchanged for a session",
+    INIT_DATA_NOT_ACCEPTED "init_data_not_accepted" UNAUTHORIZED "This deployment accepts init data only in exchange for a session",
+    TOKEN_MALFORMED "token_malformed" UNAUTHORIZED "The access token is not a token of this API",
+    TOKEN_INVALID "token_invalid" UNAUTHORIZED "The access token was not signed by this deployment",
+    TOKEN_EXPIRED "token_expired" UNAUTHORIZED "The access token has expired",
+    REFRESH_TOKEN_MALFORMED "refresh_token_malformed" UNAUTHORIZED "The refresh token is not a token of this API",
+    REFRESH_TOKEN_INVALID "refresh_token_invalid" UNAUTHORIZED "The refresh token was not signed by this deployment",
+    REFRESH_TOKEN_EXPIRED "refresh_token_expired" UNAUTHORIZED "The refresh token has expired",
+    REFRESH_TOKEN_REUSED "refresh_token_reused" UNAUTHORIZED "The refresh token was already used; its session has been revoked",
+    SESSION_REVOKED "session_revoked" UNAUTHORIZED "The session has ended",
+    ADMIN_REQUIRED "admin_required" FORBIDDEN "Only administrators may do this",
+    EDGE_REQUIRED "edge_required" FORBIDDEN "This API is available only through its own domain",
+    ROUTE_NOT_FOUND "route_not_found" NOT_FOUND "No route matches this path",
+    PROFILE_NOT_FOUND "profile_not_found" NOT_FOUND "This user has no profile yet",
+    POLICY_NOT_FOUND "policy_not_found" NOT_FOUND "No limit has this name",
+    SESSION_NOT_FOUND "session_not_found" NOT_FOUND "This user has no session with this id",
+    METHOD_NOT_ALLOWED "method_not_allowed" METHOD_NOT_ALLOWED "This path does not support this method",
+    POLICIES_UNREADABLE "policies_unreadable" CONFLICT "The stored limits cannot be decoded",
+    SETTINGS_UNREADABLE "settings_unreadable" CONFLICT "The stored settings cannot be decoded",
+    VERSION_MISMATCH "version_mismatch" PRECONDITION_FAILED "The resource has changed since the version named in If-Match",
+    BODY_TOO_LARGE "body_too_large" PAYLOAD_TOO_LARGE "The body exceeds the limit of this route",
+    UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body must be application/json",
+    BODY_MALFORMED "body_malformed" BAD_REQUEST "The body is not JSON",
+    BODY_INVALID "body_invalid" UNPROCESSABLE_ENTITY "The body has an invalid field",
+    HEADER_INVALID "header_invalid" BAD_REQUEST "A header is invalid",
+    PATH_INVALID "path_invalid" BAD_REQUEST "A path parameter is invalid",
+    QUERY_INVALID "query_invalid" BAD_REQUEST "A query parameter is invalid",
+    UNKNOWN_BOT "unknown_bot" UNPROCESSABLE_ENTITY "This deployment does not serve that bot",
+    RATE_LIMITED "rate_limited" TOO_MANY_REQUESTS "Too many requests",
+    STORE_UNAVAILABLE "store_unavailable" SERVICE_UNAVAILABLE "The database is unavailable; retry later",
+    ACCOUNT_BUSY "account_busy" SERVICE_UNAVAILABLE "Too many concurrent changes to this account; retry later",
+    SECRETS_UNAVAILABLE "secrets_unavailable" SERVICE_UNAVAILABLE "The keys are unavailable; retry later",
+    DEADLINE_EXCEEDED "deadline_exceeded" SERVICE_UNAVAILABLE "The request timed out; retry later",
+    INTERNAL_ERROR "internal_error" INTERNAL_SERVER_ERROR "An internal error, which has been logged",
 }
 
 impl Code {
-    /// The code with this text.
+    /// The code of the platform with this text.
     pub fn find(text: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|code| code.as_str() == text)
+        Self::OF_PLATFORM.iter().copied().find(|code| code.as_str() == text)
     }
 
     /// The problem type. IANA registered one for quotas; the others are URNs of this project, because
     /// a type must not change when the documentation moves.
     pub fn type_uri(self) -> Cow<'static, str> {
         match self {
-            Self::RateLimited => {
+            Self::RATE_LIMITED => {
                 "https://iana.org/assignments/http-problem-types#quota-exceeded".into()
             }
             code => format!("urn:minigate:problem:{}", code.as_str()).into(),
@@ -192,7 +214,7 @@ impl Problem {
 
     /// An internal error: the client sees only the request id.
     pub fn internal(cause: impl StdError + Send + Sync + 'static) -> Self {
-        Self::new(Code::InternalError).caused_by(cause)
+        Self::new(Code::INTERNAL_ERROR).caused_by(cause)
     }
 
     /// Replaces the title with a detail about this request.
@@ -293,13 +315,13 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable { .. } => {
-                Self::new(Code::StoreUnavailable).retry_after(Duration::from_secs(1))
+                Self::new(Code::STORE_UNAVAILABLE).retry_after(Duration::from_secs(1))
             }
             StoreError::Contended { .. } => {
-                Self::new(Code::AccountBusy).retry_after(Duration::from_secs(1))
+                Self::new(Code::ACCOUNT_BUSY).retry_after(Duration::from_secs(1))
             }
             StoreError::Refused { .. } | StoreError::Corrupt { .. } => {
-                Self::new(Code::InternalError)
+                Self::new(Code::INTERNAL_ERROR)
             }
         }
         .caused_by(error)
@@ -311,13 +333,13 @@ impl From<SecretError> for Problem {
         if matches!(error, SecretError::Undeclared { .. }) {
             return Self::internal(error);
         }
-        Self::new(Code::SecretsUnavailable).retry_after(Duration::from_secs(1)).caused_by(error)
+        Self::new(Code::SECRETS_UNAVAILABLE).retry_after(Duration::from_secs(1)).caused_by(error)
     }
 }
 
 impl From<minigate_init_data::Error> for Problem {
     fn from(error: minigate_init_data::Error) -> Self {
-        let code = Code::find(error.code()).unwrap_or(Code::InternalError);
+        let code = Code::find(error.code()).unwrap_or(Code::INTERNAL_ERROR);
         Self::new(code).field("init_data", error.to_string())
     }
 }
@@ -332,8 +354,8 @@ mod tests {
 
     #[test]
     fn codes_are_distinct_and_snake_case() {
-        let codes: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(codes.len(), Code::ALL.len());
+        let codes: HashSet<_> = Code::OF_PLATFORM.iter().map(|code| code.as_str()).collect();
+        assert_eq!(codes.len(), Code::OF_PLATFORM.len());
         let snake = |code: &str| code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         assert!(codes.iter().all(|code| snake(code)));
     }
@@ -341,7 +363,7 @@ mod tests {
     #[test]
     fn a_document_has_the_members_of_the_rfc_and_ours() {
         let problem =
-            Problem::new(Code::BodyInvalid).field("language", "a tag").violated_policy("api");
+            Problem::new(Code::BODY_INVALID).field("language", "a tag").violated_policy("api");
         let document: Value = serde_json::from_slice(&problem.to_json("r-1")).unwrap();
         assert_eq!(
             document,
@@ -368,7 +390,7 @@ mod tests {
     #[test]
     fn waits_are_whole_seconds_rounded_up() {
         let after = |wait| {
-            let problem = Problem::new(Code::RateLimited).retry_after(wait);
+            let problem = Problem::new(Code::RATE_LIMITED).retry_after(wait);
             problem.0.headers[header::RETRY_AFTER].clone()
         };
         assert_eq!(after(Duration::ZERO), "1");

@@ -65,7 +65,7 @@ schemas! {
     /// A cache tag.
     CacheTag text(1, 255, r"^[^\u0000-\u001f]{1,255}$").examples(["user#42"]);
     /// A stable code to branch on; docs/problems.md explains each.
-    Code one_of(crate::Code::ALL.iter().copied().map(crate::Code::as_str));
+    Code one_of(crate::Code::OF_PLATFORM.iter().copied().map(crate::Code::as_str));
     /// A display name: no control or direction characters, no white space at the ends.
     DisplayName text(1, minigate_domain::DisplayName::MAX_CHARS, DISPLAY_NAME)
         .examples(["Ada Lovelace"]);

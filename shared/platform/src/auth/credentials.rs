@@ -16,11 +16,11 @@ impl<'a> Credentials<'a> {
     /// Reads the one `Authorization` header.
     pub(super) fn of(headers: &'a HeaderMap) -> Result<Self, Problem> {
         let malformed = |message: &str| {
-            Problem::new(Code::AuthorizationMalformed).field("authorization", message)
+            Problem::new(Code::AUTHORIZATION_MALFORMED).field("authorization", message)
         };
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let value = values.next().ok_or_else(|| {
-            Problem::new(Code::AuthorizationMissing)
+            Problem::new(Code::AUTHORIZATION_MISSING)
                 .field("authorization", "must be `tma <init data>` or `Bearer <access token>`")
         })?;
         if values.next().is_some() {

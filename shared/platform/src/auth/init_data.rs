@@ -44,15 +44,15 @@ pub async fn verify_init_data(
 ) -> Result<TelegramUser, Problem> {
     let init_data = match (Credentials::of(headers), from_body) {
         (Ok(_), Some(_)) => {
-            return Err(Problem::new(Code::AuthorizationMalformed)
+            return Err(Problem::new(Code::AUTHORIZATION_MALFORMED)
                 .field("authorization", "must be absent when the body holds `init_data`"));
         }
         (Ok(Credentials::InitData(init_data)), None) => init_data,
         (Ok(Credentials::AccessToken(_)), None) => {
-            return Err(Problem::new(Code::AuthorizationMalformed)
+            return Err(Problem::new(Code::AUTHORIZATION_MALFORMED)
                 .field("authorization", "must be `tma <init data>` on this route"));
         }
-        (Err(problem), Some(init_data)) if problem.code() == Code::AuthorizationMissing => {
+        (Err(problem), Some(init_data)) if problem.code() == Code::AUTHORIZATION_MISSING => {
             init_data
         }
         (Err(problem), _) => return Err(problem),
@@ -74,9 +74,9 @@ pub(super) async fn verify(
 fn telegram_user(verified: &InitData, bot_id: BotId) -> Result<TelegramUser, Problem> {
     let user = verified
         .user()
-        .ok_or_else(|| Problem::new(Code::UserMissing).field("init_data", "must name a `user`"))?;
+        .ok_or_else(|| Problem::new(Code::USER_MISSING).field("init_data", "must name a `user`"))?;
     let id = UserId::new(user.id).map_err(|error| {
-        Problem::new(Code::UserInvalid).field("init_data", format!("`user.id` is {error}"))
+        Problem::new(Code::USER_INVALID).field("init_data", format!("`user.id` is {error}"))
     })?;
     // Not the present age: when it is raised, init data that had become too old is taken again.
     let signed_at = Timestamp::from_unix_millis(verified.auth_date().saturating_mul(1_000));

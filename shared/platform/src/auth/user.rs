@@ -65,7 +65,7 @@ impl User {
     ///
     /// # Errors
     /// A problem that names `authorization` if there are none or they are refused, or
-    /// [`Code::SecretsUnavailable`].
+    /// [`Code::SECRETS_UNAVAILABLE`].
     pub async fn of(platform: &Platform, headers: &HeaderMap) -> Result<Self, Problem> {
         match Credentials::of(headers)? {
             Credentials::AccessToken(token) => {
@@ -75,7 +75,7 @@ impl User {
                 Ok(Self { id: user_id, bot_id, session_id, token_made_at, tier })
             }
             Credentials::InitData(_) if platform.config.init_data_one_time_use => {
-                Err(Problem::new(Code::InitDataNotAccepted)
+                Err(Problem::new(Code::INIT_DATA_NOT_ACCEPTED)
                     .detail("Exchange the init data for a session with POST /v1/sessions."))
             }
             Credentials::InitData(init_data) => {
@@ -129,9 +129,9 @@ impl FromRequestParts<Platform> for Admin {
         let user = authenticate(parts, platform).await?;
         if !platform.settings().admins.contains(&user.id) {
             return Err(if platform.live.may_have_more_admins() {
-                Problem::new(Code::StoreUnavailable).retry_after(Duration::from_secs(1))
+                Problem::new(Code::STORE_UNAVAILABLE).retry_after(Duration::from_secs(1))
             } else {
-                Problem::new(Code::AdminRequired)
+                Problem::new(Code::ADMIN_REQUIRED)
             });
         }
         charge(Rule::Admin, &user, parts, platform).await?;
@@ -181,7 +181,7 @@ async fn live_account(
         platform.now() <= latest.after(account.age())
     });
     let account = if is_newer { accounts.reload(user.id).await? } else { account };
-    if has_session(&account) { Ok(account) } else { Err(Problem::new(Code::SessionRevoked)) }
+    if has_session(&account) { Ok(account) } else { Err(Problem::new(Code::SESSION_REVOKED)) }
 }
 
 /// Opens a session, as [`Store::open_session`] does, and notifies other instances of sessions that end
@@ -277,9 +277,9 @@ async fn verify_access_token(platform: &Platform, token: &str) -> Result<AccessC
     let claims = with_newer_keys(platform, |keys| keys.verify_access(token, now)).await?;
     claims.map_err(|error| {
         let code = match error {
-            TokenError::Malformed => Code::TokenMalformed,
-            TokenError::UnknownKey | TokenError::Invalid => Code::TokenInvalid,
-            TokenError::Expired => Code::TokenExpired,
+            TokenError::Malformed => Code::TOKEN_MALFORMED,
+            TokenError::UnknownKey | TokenError::Invalid => Code::TOKEN_INVALID,
+            TokenError::Expired => Code::TOKEN_EXPIRED,
         };
         Problem::new(code).field("authorization", error.to_string())
     })
@@ -288,7 +288,7 @@ async fn verify_access_token(platform: &Platform, token: &str) -> Result<AccessC
 /// Verifies a refresh token in memory. Whether its generation is still good, the store knows.
 ///
 /// # Errors
-/// A problem that names the field `refresh_token`, or [`Code::SecretsUnavailable`].
+/// A problem that names the field `refresh_token`, or [`Code::SECRETS_UNAVAILABLE`].
 pub async fn verify_refresh_token(
     platform: &Platform,
     token: &str,
@@ -297,9 +297,9 @@ pub async fn verify_refresh_token(
     let claims = with_newer_keys(platform, |keys| keys.verify_refresh(token, now)).await?;
     claims.map_err(|error| {
         let code = match error {
-            TokenError::Malformed => Code::RefreshTokenMalformed,
-            TokenError::UnknownKey | TokenError::Invalid => Code::RefreshTokenInvalid,
-            TokenError::Expired => Code::RefreshTokenExpired,
+            TokenError::Malformed => Code::REFRESH_TOKEN_MALFORMED,
+            TokenError::UnknownKey | TokenError::Invalid => Code::REFRESH_TOKEN_INVALID,
+            TokenError::Expired => Code::REFRESH_TOKEN_EXPIRED,
         };
         Problem::new(code).field("refresh_token", error.to_string())
     })

@@ -68,7 +68,7 @@ impl Accounts {
     /// does not answer, one is taken that was checked within the last hour.
     ///
     /// # Errors
-    /// [`Code::StoreUnavailable`], or [`Code::InternalError`] if DynamoDB refuses the query.
+    /// [`Code::STORE_UNAVAILABLE`], or [`Code::INTERNAL_ERROR`] if DynamoDB refuses the query.
     pub fn get(
         &self,
         user_id: UserId,
@@ -165,7 +165,7 @@ impl Accounts {
     /// write more. Both go on if the caller is stopped.
     ///
     /// # Errors
-    /// [`Code::StoreUnavailable`] if the account cannot be invalidated, and nothing is written then; or
+    /// [`Code::STORE_UNAVAILABLE`] if the account cannot be invalidated, and nothing is written then; or
     /// what the write says. Repeating it is safe as far as the write is.
     pub async fn change<T: Send + 'static>(
         &self,
@@ -225,7 +225,7 @@ async fn load(store: Store, user_id: UserId) -> Result<Option<Account>, StoreErr
 fn unavailable(error: LoadError) -> Problem {
     match error.downcast_ref() {
         Some(StoreError::Refused { .. } | StoreError::Corrupt { .. }) => Problem::internal(error),
-        _ => Problem::new(Code::StoreUnavailable)
+        _ => Problem::new(Code::STORE_UNAVAILABLE)
             .retry_after(Duration::from_secs(1))
             .caused_by(error),
     }

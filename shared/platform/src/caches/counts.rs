@@ -78,12 +78,12 @@ impl Counts {
 
     fn log(&self, namespace: &str, news: &CacheCounts) {
         let counts = [
-            (Metric::CacheHits, news.hits),
-            (Metric::CacheStale, news.stale_served),
-            (Metric::CacheMisses, news.misses),
-            (Metric::CacheLoadErrors, news.load_errors),
-            (Metric::CacheTableCalls, news.calls),
-            (Metric::CacheTableErrors, news.level_errors),
+            (Metric::CACHE_HITS, news.hits),
+            (Metric::CACHE_STALE, news.stale_served),
+            (Metric::CACHE_MISSES, news.misses),
+            (Metric::CACHE_LOAD_ERRORS, news.load_errors),
+            (Metric::CACHE_TABLE_CALLS, news.calls),
+            (Metric::CACHE_TABLE_ERRORS, news.level_errors),
         ];
         self.surroundings.metrics.add_of(Some(namespace), &counts);
     }

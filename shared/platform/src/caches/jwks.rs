@@ -42,7 +42,7 @@ impl PublishedKeys {
     /// The JWK set, fetched 15 seconds ago at most; the last good one if it cannot be fetched.
     ///
     /// # Errors
-    /// [`Code::SecretsUnavailable`] if there has never been a good one, or [`Code::InternalError`] if
+    /// [`Code::SECRETS_UNAVAILABLE`] if there has never been a good one, or [`Code::INTERNAL_ERROR`] if
     /// the function does not declare that it needs the signing key.
     pub fn get(&self) -> BoxFuture<'_, Result<Cached<Document>, Problem>> {
         // As a trait object: the compiler has a limit on how deep futures may be nested.
@@ -66,7 +66,7 @@ impl PublishedKeys {
 fn unavailable(error: LoadError) -> Problem {
     match error.downcast_ref::<SecretError>() {
         Some(error) => error.clone().into(),
-        None => Problem::new(Code::SecretsUnavailable)
+        None => Problem::new(Code::SECRETS_UNAVAILABLE)
             .retry_after(Duration::from_secs(1))
             .caused_by(error),
     }

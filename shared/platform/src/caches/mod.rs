@@ -157,7 +157,7 @@ impl Caches {
     /// Invalidates everything with this tag, in all instances.
     ///
     /// # Errors
-    /// [`Code::StoreUnavailable`]: others may serve what was to be invalidated. Repeating it is safe.
+    /// [`Code::STORE_UNAVAILABLE`]: others may serve what was to be invalidated. Repeating it is safe.
     pub async fn invalidate_tag(&self, tag: &Tag) -> Result<(), Problem> {
         self.cache.invalidate_tag(tag).await.map_err(not_invalidated)
     }
@@ -165,7 +165,7 @@ impl Caches {
     /// Invalidates all of a namespace, in all instances.
     ///
     /// # Errors
-    /// [`Code::StoreUnavailable`], as for a tag.
+    /// [`Code::STORE_UNAVAILABLE`], as for a tag.
     pub async fn clear(&self, namespace: &str) -> Result<(), Problem> {
         self.cache.clear_namespace(namespace).await.map_err(not_invalidated)
     }
@@ -189,5 +189,7 @@ fn builder(level: impl SecondLevel, surroundings: &Surroundings) -> CacheBuilder
 
 /// The error names the tag, which is a user's and must not reach the log.
 fn not_invalidated(error: InvalidateError) -> Problem {
-    Problem::new(Code::StoreUnavailable).retry_after(Duration::from_secs(1)).caused_by(error.source)
+    Problem::new(Code::STORE_UNAVAILABLE)
+        .retry_after(Duration::from_secs(1))
+        .caused_by(error.source)
 }

@@ -21,7 +21,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
         // The draft for this header makes it a quoted string; most clients send it bare.
         let key = value.to_str().unwrap_or_default().trim_matches('"').parse();
         key.map(|key| Self(Some(key))).map_err(|error: minigate_domain::InvalidIdempotencyKey| {
-            Problem::new(Code::HeaderInvalid).field(IDEMPOTENCY_KEY.as_str(), error.to_string())
+            Problem::new(Code::HEADER_INVALID).field(IDEMPOTENCY_KEY.as_str(), error.to_string())
         })
     }
 }
@@ -56,7 +56,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
             part.len() >= 2 && part.starts_with('"') && part.ends_with('"')
         };
         if !text.split(',').all(is_tag) {
-            return Err(Problem::new(Code::HeaderInvalid).field(
+            return Err(Problem::new(Code::HEADER_INVALID).field(
                 header::IF_MATCH.as_str(),
                 "must be an entity tag such as `\"3\"`, or `*`",
             ));
@@ -93,9 +93,9 @@ mod tests {
             ("\"abc\"", Ok(IfMatch::Never)),
             ("\"03\"", Ok(IfMatch::Never)),
             ("\"0\"", Ok(IfMatch::Version(0))),
-            ("3", Err(Code::HeaderInvalid)),
-            ("\"", Err(Code::HeaderInvalid)),
-            ("", Err(Code::HeaderInvalid)),
+            ("3", Err(Code::HEADER_INVALID)),
+            ("\"", Err(Code::HEADER_INVALID)),
+            ("", Err(Code::HEADER_INVALID)),
         ] {
             assert_eq!(if_match(value).await, expected, "{value}");
         }

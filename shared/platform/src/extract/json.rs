@@ -50,22 +50,22 @@ impl<T: Serialize> IntoResponse for Json<T> {
 async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state).await.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            Problem::new(Code::BodyTooLarge)
+            Problem::new(Code::BODY_TOO_LARGE)
         } else {
-            Problem::new(Code::BodyMalformed).detail("The body ended early.")
+            Problem::new(Code::BODY_MALFORMED).detail("The body ended early.")
         }
     })
 }
 
 fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
     if !is_json(headers) {
-        return Err(Problem::new(Code::UnsupportedMediaType)
+        return Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE)
             .field("content-type", "must be `application/json`"));
     }
     // serde would also accept a list for a struct, with its fields in order.
     let is_object = body.trim_ascii_start().first() == Some(&b'{');
     if !is_object && is_valid(body) {
-        return Err(Problem::new(Code::BodyInvalid).field(".", "must be an object"));
+        return Err(Problem::new(Code::BODY_INVALID).field(".", "must be an object"));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let parsed = serde_path_to_error::deserialize(&mut deserializer)
@@ -78,7 +78,7 @@ fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Pro
         if error.is_data() || is_valid(body) {
             wrong_field(&path, &error.to_string())
         } else {
-            Problem::new(Code::BodyMalformed).detail(format!("The body is not JSON: {error}."))
+            Problem::new(Code::BODY_MALFORMED).detail(format!("The body is not JSON: {error}."))
         }
     })
 }
@@ -110,7 +110,7 @@ fn wrong_field(path: &str, message: &str) -> Problem {
         (_, Some(expected)) => format!("must be {expected}"),
         _ => "has the wrong type".to_owned(),
     };
-    Problem::new(Code::BodyInvalid).field(presentable(&field), message)
+    Problem::new(Code::BODY_INVALID).field(presentable(&field), message)
 }
 
 /// The name of a field, if its length is plausible. A longer one may be a misplaced secret, and becomes
@@ -173,19 +173,19 @@ mod tests {
     fn every_refusal_names_the_field() {
         let named = |field: &str| Some(field.to_owned());
         for (body, code, field) in [
-            (r#"{"name":"a","nmae":"b"}"#, Code::BodyInvalid, named("nmae")),
-            (r#"{"name":1}"#, Code::BodyInvalid, named("name")),
-            (r#"{}"#, Code::BodyInvalid, named("name")),
-            (r#"{"name":"a","inner":{"count":256}}"#, Code::BodyInvalid, named("inner.count")),
-            (r#"{"name":"a","name":"b"}"#, Code::BodyInvalid, named("name")),
-            (r#"{"name":"a","inner":{}}"#, Code::BodyInvalid, named("inner.count")),
-            (r#"[]"#, Code::BodyInvalid, named(".")),
-            (r#" ["a", {"count": 1}]"#, Code::BodyInvalid, named(".")),
-            (r#"{"name":"a","kind":true}"#, Code::BodyInvalid, named("kind")),
-            (r#"{"name":"a","kind":[}"#, Code::BodyMalformed, None),
-            (r#"{"name":"a""#, Code::BodyMalformed, None),
-            (r#"{"name":"a"} {}"#, Code::BodyMalformed, None),
-            ("", Code::BodyMalformed, None),
+            (r#"{"name":"a","nmae":"b"}"#, Code::BODY_INVALID, named("nmae")),
+            (r#"{"name":1}"#, Code::BODY_INVALID, named("name")),
+            (r#"{}"#, Code::BODY_INVALID, named("name")),
+            (r#"{"name":"a","inner":{"count":256}}"#, Code::BODY_INVALID, named("inner.count")),
+            (r#"{"name":"a","name":"b"}"#, Code::BODY_INVALID, named("name")),
+            (r#"{"name":"a","inner":{}}"#, Code::BODY_INVALID, named("inner.count")),
+            (r#"[]"#, Code::BODY_INVALID, named(".")),
+            (r#" ["a", {"count": 1}]"#, Code::BODY_INVALID, named(".")),
+            (r#"{"name":"a","kind":true}"#, Code::BODY_INVALID, named("kind")),
+            (r#"{"name":"a","kind":[}"#, Code::BODY_MALFORMED, None),
+            (r#"{"name":"a""#, Code::BODY_MALFORMED, None),
+            (r#"{"name":"a"} {}"#, Code::BODY_MALFORMED, None),
+            ("", Code::BODY_MALFORMED, None),
         ] {
             assert_eq!(parsed("application/json", body), Err((code, field)), "{body}");
         }
@@ -198,7 +198,7 @@ mod tests {
         }
         assert_eq!(
             parsed("text/plain", r#"{"name":"a"}"#),
-            Err((Code::UnsupportedMediaType, named("content-type")))
+            Err((Code::UNSUPPORTED_MEDIA_TYPE, named("content-type")))
         );
     }
 }

@@ -27,7 +27,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
                     | ErrorKind::InvalidUtf8InPathParam { key } => key,
                     _ => only_part(parts).unwrap_or("path").to_owned(),
                 };
-                Err(Problem::new(Code::PathInvalid).field(field, "is malformed"))
+                Err(Problem::new(Code::PATH_INVALID).field(field, "is malformed"))
             }
             Err(error) => Err(Problem::internal(error)),
         }

@@ -23,7 +23,7 @@ impl Query {
         let mut parameters: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(text.as_bytes()).map(owned) {
             if parameters.iter().any(|(other, _)| *other == name) {
-                return Err(Problem::new(Code::QueryInvalid).field(name, "must not be repeated"));
+                return Err(Problem::new(Code::QUERY_INVALID).field(name, "must not be repeated"));
             }
             parameters.push((name, value));
         }
@@ -33,10 +33,10 @@ impl Query {
     /// The only parameter, which must be one of `names`.
     ///
     /// # Errors
-    /// [`Code::QueryInvalid`], with the invalid parameter.
+    /// [`Code::QUERY_INVALID`], with the invalid parameter.
     pub fn one_of(self, names: &[&'static str]) -> Result<(&'static str, String), Problem> {
         let invalid = |field: &str, message: String| {
-            Err(Problem::new(Code::QueryInvalid).field(field, message))
+            Err(Problem::new(Code::QUERY_INVALID).field(field, message))
         };
         let mut found = None;
         for (name, value) in self.0 {
@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(one_of("tag=user%2342").unwrap(), ("tag", "user#42".to_owned()));
         assert_eq!(one_of("namespace=").unwrap(), ("namespace", String::new()));
         for text in ["", "tag=1&tag=2", "tag=1&namespace=2", "tags=1", "tag=1&x=2"] {
-            assert_eq!(one_of(text).unwrap_err().code(), Code::QueryInvalid, "{text}");
+            assert_eq!(one_of(text).unwrap_err().code(), Code::QUERY_INVALID, "{text}");
         }
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn enforce(platform: &Platform, request: &Request) -> Result<(), Prob
     let network = ClientAddress::of(request.extensions()).network();
     let address = network.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     platform.address_limit.check(address).map_err(|wait| {
-        Problem::new(Code::RateLimited).violated_policy("address").retry_after(wait)
+        Problem::new(Code::RATE_LIMITED).violated_policy("address").retry_after(wait)
     })
 }
 

@@ -28,7 +28,7 @@ pub(crate) async fn within<T>(
     let left = time_left(deadline_unix_millis, platform.now());
     tokio::time::timeout(left.min(platform.config.request_timeout), work)
         .await
-        .map_err(|_| Problem::new(Code::DeadlineExceeded).retry_after(Duration::from_secs(1)))
+        .map_err(|_| Problem::new(Code::DEADLINE_EXCEEDED).retry_after(Duration::from_secs(1)))
 }
 
 /// The first second of September 2001. No function has a deadline before it, but `cargo lambda watch`

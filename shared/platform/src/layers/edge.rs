@@ -51,7 +51,7 @@ pub(super) fn enforce(platform: &Platform, request: &mut Request) -> Result<(), 
     if let Some(expected) = platform.config.edge_key {
         let headers = request.headers();
         if !text(headers, &KEY).is_some_and(|keys| expected.is_of_one_of(keys)) {
-            return Err(Problem::new(Code::EdgeRequired));
+            return Err(Problem::new(Code::EDGE_REQUIRED));
         }
         let address = text(headers, &ADDRESS).and_then(|address| address.parse().ok());
         request.extensions_mut().insert(ClientAddress(address));

@@ -46,8 +46,8 @@ pub fn around(router: Router, platform: &Platform) -> axum::Router {
     let without = middleware::from_fn_with_state(platform.clone(), outside_of_cors);
     let within = middleware::from_fn_with_state(platform.clone(), within_cors);
     routes
-        .fallback(async || Problem::new(Code::RouteNotFound))
-        .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed))
+        .fallback(async || Problem::new(Code::ROUTE_NOT_FOUND))
+        .method_not_allowed_fallback(async || Problem::new(Code::METHOD_NOT_ALLOWED))
         .layer((without, cors::layer(platform), within))
         .with_state(platform.clone())
 }

@@ -63,7 +63,7 @@ pub(super) async fn observe(
         line.write(response.status(), code, started);
         if response.status().is_server_error() {
             // Lambda counts every response as a success, whatever its status.
-            platform.metrics.count(Metric::ServerErrors);
+            platform.metrics.count(Metric::SERVER_ERRORS);
         }
         response
     }
@@ -100,7 +100,7 @@ impl RequestLine<'_> {
 /// Logs the causes, which the client does not see.
 pub(crate) fn log_causes(problem: &Problem) {
     let causes = problem.causes();
-    if problem.code() == Code::InternalError {
+    if problem.code() == Code::INTERNAL_ERROR {
         tracing::error!(code = problem.code().as_str(), causes, "failed");
     } else if let Some(causes) = causes {
         tracing::warn!(code = problem.code().as_str(), causes, "refused");
@@ -131,11 +131,11 @@ fn with_problem(response: Response, id: &RequestId) -> Response {
 /// fallback.
 fn foreign_problem(status: StatusCode) -> Problem {
     Problem::new(match status {
-        StatusCode::NOT_FOUND => Code::RouteNotFound,
-        StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
-        StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge,
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
-        status if status.is_client_error() => Code::BodyMalformed,
-        _ => Code::InternalError,
+        StatusCode::NOT_FOUND => Code::ROUTE_NOT_FOUND,
+        StatusCode::METHOD_NOT_ALLOWED => Code::METHOD_NOT_ALLOWED,
+        StatusCode::PAYLOAD_TOO_LARGE => Code::BODY_TOO_LARGE,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UNSUPPORTED_MEDIA_TYPE,
+        status if status.is_client_error() => Code::BODY_MALFORMED,
+        _ => Code::INTERNAL_ERROR,
     })
 }

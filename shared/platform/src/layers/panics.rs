@@ -11,7 +11,7 @@ use crate::{Code, Metric, Metrics, Problem};
 /// the hook of [`crate::start_logs`] logs the location.
 pub(super) async fn caught(metrics: &Metrics, answer: impl Future<Output = Response>) -> Response {
     AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
-        metrics.count(Metric::Panic);
-        Problem::new(Code::InternalError).into_response()
+        metrics.count(Metric::PANIC);
+        Problem::new(Code::INTERNAL_ERROR).into_response()
     })
 }

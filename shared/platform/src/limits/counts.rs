@@ -48,14 +48,14 @@ impl Reported {
 /// What was counted between two moments.
 fn differences(before: Counts, now: Counts) -> [(Metric, u64); 8] {
     [
-        (Metric::LimitAdmitted, now.admitted - before.admitted),
-        (Metric::LimitDenied, now.denied - before.denied),
-        (Metric::LimitShadowDenied, now.shadow_denied - before.shadow_denied),
-        (Metric::LimitWithoutStore, now.without_store - before.without_store),
-        (Metric::LimitStoreErrors, now.store_errors - before.store_errors),
-        (Metric::LimitCalls, now.calls - before.calls),
-        (Metric::LimitUnitsTaken, now.taken_units - before.taken_units),
-        (Metric::LimitUnitsWasted, now.wasted_units - before.wasted_units),
+        (Metric::LIMIT_ADMITTED, now.admitted - before.admitted),
+        (Metric::LIMIT_DENIED, now.denied - before.denied),
+        (Metric::LIMIT_SHADOW_DENIED, now.shadow_denied - before.shadow_denied),
+        (Metric::LIMIT_WITHOUT_STORE, now.without_store - before.without_store),
+        (Metric::LIMIT_STORE_ERRORS, now.store_errors - before.store_errors),
+        (Metric::LIMIT_CALLS, now.calls - before.calls),
+        (Metric::LIMIT_UNITS_TAKEN, now.taken_units - before.taken_units),
+        (Metric::LIMIT_UNITS_WASTED, now.wasted_units - before.wasted_units),
     ]
 }
 

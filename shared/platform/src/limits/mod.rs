@@ -104,7 +104,7 @@ impl Limits {
     /// Where a key stands with a limit, without taking anything: one call.
     ///
     /// # Errors
-    /// [`Code::StoreUnavailable`].
+    /// [`Code::STORE_UNAVAILABLE`].
     pub async fn peek(&self, rule: Rule, key: &Key, tier: Tier) -> Result<State, Problem> {
         let policies = self.policies();
         let limit = policies.policy(rule, tier).on(key.as_str()).map_err(Problem::internal)?;
@@ -115,7 +115,7 @@ impl Limits {
     /// items are kept. What other instances remember of a full bucket holds until its time.
     ///
     /// # Errors
-    /// [`Code::StoreUnavailable`].
+    /// [`Code::STORE_UNAVAILABLE`].
     pub async fn reset(&self, rule: Rule, key: &Key, tier: Tier) -> Result<(), Problem> {
         let policies = self.policies();
         let limit = policies.policy(rule, tier).on(key.as_str()).map_err(Problem::internal)?;
@@ -177,15 +177,15 @@ fn refusal(decision: &Decision) -> Option<Problem> {
         // Nobody has asked for too much.
         let policy = closed.policy().name().to_owned();
         let cause = ClosedWithoutStore { policy };
-        return Some(Problem::new(Code::StoreUnavailable).retry_after(wait).caused_by(cause));
+        return Some(Problem::new(Code::STORE_UNAVAILABLE).retry_after(wait).caused_by(cause));
     }
-    let problem = Problem::new(Code::RateLimited).retry_after(wait);
+    let problem = Problem::new(Code::RATE_LIMITED).retry_after(wait);
     let name = |problem: Problem, state: &State| problem.violated_policy(state.policy().name());
     Some(decision.violated().fold(problem, name))
 }
 
 fn unavailable(error: TableError) -> Problem {
-    Problem::new(Code::StoreUnavailable).retry_after(Duration::from_secs(1)).caused_by(error)
+    Problem::new(Code::STORE_UNAVAILABLE).retry_after(Duration::from_secs(1)).caused_by(error)
 }
 
 /// For a handler that charges its request by itself.
@@ -208,7 +208,7 @@ impl RateLimits {
     /// Charges the request: all of it or, if one limit denies it, nothing.
     ///
     /// # Errors
-    /// [`Code::RateLimited`], or [`Code::StoreUnavailable`] from a limit that is closed while the
+    /// [`Code::RATE_LIMITED`], or [`Code::STORE_UNAVAILABLE`] from a limit that is closed while the
     /// limiter's table does not answer. A request that changes nothing may be refused later.
     pub async fn admit(&self, charges: &[Charge]) -> Result<(), Problem> {
         let (limits, charges) = (self.limits.clone(), charges.to_vec());

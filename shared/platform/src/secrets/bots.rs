@@ -67,8 +67,8 @@ impl Bots {
     /// Verifies init data of at most `max_age` against all key versions of all bots, or of one bot.
     ///
     /// # Errors
-    /// A refusal with the code of [`minigate_init_data::Error`]; [`Code::UnknownBot`]; or
-    /// [`Code::SecretsUnavailable`] where a key that might have signed it cannot be fetched.
+    /// A refusal with the code of [`minigate_init_data::Error`]; [`Code::UNKNOWN_BOT`]; or
+    /// [`Code::SECRETS_UNAVAILABLE`] where a key that might have signed it cannot be fetched.
     pub async fn verify(
         &self,
         init_data: &str,
@@ -126,7 +126,7 @@ fn verify_with(
         return Err(Refusal::Final(match missing {
             Some(error) => unavailable(error),
             None => {
-                Problem::new(Code::UnknownBot).field("bot_id", "is not a bot of this deployment")
+                Problem::new(Code::UNKNOWN_BOT).field("bot_id", "is not a bot of this deployment")
             }
         }));
     }

@@ -256,9 +256,9 @@ impl<T: Send + Sync + 'static> Shared<T> {
             Err(error) => {
                 self.metrics.count(match error {
                     SecretError::Unavailable { .. } | SecretError::Undeclared { .. } => {
-                        Metric::SecretUnavailable
+                        Metric::SECRET_UNAVAILABLE
                     }
-                    SecretError::Malformed { .. } => Metric::SecretMalformed,
+                    SecretError::Malformed { .. } => Metric::SECRET_MALFORMED,
                 });
                 tracing::error!(%error, has_last_good_value = state.value.is_some(), "secret not refreshed");
                 state.failed = Some((error.clone(), self.clock.now()));

@@ -223,12 +223,12 @@ impl Live {
 
     fn note_unread(&self, error: &StoreError) {
         tracing::warn!(%error, "the changed limits and settings cannot be read");
-        self.0.surroundings.metrics.count(Metric::PoliciesUnavailable);
+        self.0.surroundings.metrics.count(Metric::POLICIES_UNAVAILABLE);
     }
 
     fn note_malformed(&self, document: &'static str, error: &(dyn Error + 'static)) {
         tracing::error!(document, error, "a changed document is not taken");
-        self.0.surroundings.metrics.count(Metric::PoliciesMalformed);
+        self.0.surroundings.metrics.count(Metric::POLICIES_MALFORMED);
     }
 
     /// Goes by these documents, which were checked before.

@@ -64,7 +64,7 @@ async fn an_account_is_loaded_every_half_hour() {
 #[tokio::test]
 async fn an_account_that_cannot_be_checked_is_believed_for_an_hour_by_who_is_tolerant() {
     let bed = bed().await;
-    let unavailable = Code::StoreUnavailable.as_str();
+    let unavailable = Code::STORE_UNAVAILABLE.as_str();
     assert_eq!(read(&bed, false).await, "ok");
     let _outage = bed.faults.inject(Service::DynamoDb, Fault::Refuse);
     for (minutes, tolerant) in [(0, "ok"), (20, "ok"), (39, "ok"), (2, unavailable)] {
@@ -217,7 +217,7 @@ async fn a_write_whose_answer_is_lost_leaves_nobody_behind() {
     let lost = bed.faults.inject(writes(), Fault::SwallowAnswer);
     let accounts = &bed.platform.caches.accounts;
     let changed = accounts.change_profile(user(), to_french(), None, bed.clock.now()).await;
-    assert_eq!(changed.unwrap_err().code(), Code::StoreUnavailable);
+    assert_eq!(changed.unwrap_err().code(), Code::STORE_UNAVAILABLE);
     assert!(lost.hits() > 0);
     drop(lost);
     remembers_french(&bed, &other).await;
@@ -232,7 +232,7 @@ async fn nothing_is_written_that_others_cannot_be_told_of() {
     let accounts = &bed.platform.caches.accounts;
     let change =
         async || accounts.change_profile(user(), to_french(), Some(1), bed.clock.now()).await;
-    assert_eq!(change().await.unwrap_err().code(), Code::StoreUnavailable);
+    assert_eq!(change().await.unwrap_err().code(), Code::STORE_UNAVAILABLE);
     assert_eq!((failing.hits(), bed.faults.count(writes())), (3, 0));
     assert_eq!(language(&other).await, "en");
     drop(failing);

@@ -156,7 +156,7 @@ async fn only_what_a_function_needs_is_fetched() {
     assert_eq!((verifies.fetches(), verifies.verify(OLD_TOKEN).await), (FETCH, "ok"));
     let undeclared = verifies.platform.signing.keys().await.unwrap_err();
     assert!(undeclared.to_string().contains("Needs::SIGNING_KEY"), "{undeclared}");
-    assert_eq!(Problem::from(undeclared).code(), Code::InternalError, "it is our mistake");
+    assert_eq!(Problem::from(undeclared).code(), Code::INTERNAL_ERROR, "it is our mistake");
     assert!(verifies.platform.signing.check().await.is_none());
 
     let publishes = Bed::of(Needs::SIGNING_KEY).await;
