@@ -1,11 +1,11 @@
-"""The releases of an environment, in the bucket of its artefacts: what the delivery goes back to.
+"""The releases of an environment, in its artefact bucket, for redeployments.
 
-Usage: release.py keep BUCKET STACK FILE      after a smoke test that passed: FILE is the current release
-       release.py current BUCKET STACK FILE   fetch the current release into FILE, or say that there is none
+Usage: release.py keep BUCKET STACK FILE      after the smoke test passed: FILE is the current release
+       release.py current BUCKET STACK FILE   fetch the current release into FILE, or report that there is none
        release.py fetch BUCKET STACK FILE DIGEST   fetch the release with this digest into FILE
 
-It prints the SHA-256 of the release, which is its name, and checks what it fetches against it. It needs
-boto3, which comes with SAM's command line (infrastructure/python/sam.txt).
+It prints the SHA-256 of the release, which is its name, and verifies fetched files against it. It needs
+boto3, which comes with the SAM CLI (infrastructure/python/sam.txt).
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Whether a deployment works, without any of its secrets: what the delivery asks after it.
+"""The smoke test of a delivery: does a deployment work? It needs none of its secrets.
 
 Usage: smoke.py URL
 

@@ -1,9 +1,9 @@
-"""What AWS would refuse or do differently and no emulator notices: rules over the expanded templates.
+"""Rules over the expanded templates, for what AWS refuses or does differently from an emulator.
 
 Usage: template_rules.py
 
-It needs the Python packages of infrastructure/python/sam.txt. Each finding is a line. Every rule is
-also shown a broken copy, in which it must find what is wrong: a rule that finds nothing in it fails.
+It needs the Python packages of infrastructure/python/sam.txt. Each finding is a line. Every rule is also
+tested on a broken copy, in which it must find the fault.
 """
 
 import copy

@@ -1,4 +1,4 @@
-"""The templates as AWS gets them, and the documents and tests that must agree with them."""
+"""The expanded templates, and the documents and tests that must agree with them."""
 
 import copy
 import glob

@@ -1,10 +1,10 @@
-"""What a deployment says when it is given something wrong: `cargo xtask deploy-test`.
+"""Invalid input to a deployment, for `cargo xtask deploy-test`.
 
 Usage: bad_input.py COMMAND STACK [ARGUMENT]..., with AWS_ENDPOINT_URL naming the emulator.
 
-  parameters STACK             each parameter of the template, out of its range and at its bounds
-  without-token STACK          what is answered while nobody has put the bot's token into its secret
-  malformed-secret STACK TOKEN the same for a secret that is not the JSON that it must be
+  parameters STACK             each parameter of the template, out of range and at its bounds
+  without-token STACK          responses before the bot's token is in its secret
+  malformed-secret STACK TOKEN the same for a malformed secret
 """
 
 import json

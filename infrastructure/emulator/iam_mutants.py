@@ -3,13 +3,13 @@
 Usage: iam_mutants.py STACK TOKEN OTHER_TOKEN REPORT COMMAND..., with AWS_ENDPOINT_URL naming the
 emulator.
 
-Each mutant is a role with a little less in its policy: without one of its statements, and of a
-statement with several actions or resources without one of those. Fresh instances of the function run
-with it, because running ones have the secrets already. Then a user, an administrator, a machine and
-Lambda go their ways, and something has to fail. COMMAND deploys the stack with InitDataOneTimeUse=true,
-under which the sessions role has one statement more.
+Each mutant is a role without one of its statements, or without one action or resource of a statement with
+several. Fresh instances of the function use it, because running ones have cached the secrets. Then the
+script exercises the API as a user, an administrator, a machine client and Lambda, and something has to
+fail. COMMAND deploys the stack with InitDataOneTimeUse=true, with which the sessions role has one more
+statement.
 
-REPORT is written when every mutant has been shown; else the exit code says that it was not.
+REPORT is written if every mutant failed; otherwise the exit code is not 0.
 """
 
 import contextlib
@@ -362,24 +362,22 @@ def run(stack, token, other_token, report, *deploy):
 HEAD = """\
 # What each permission is for
 
-`cargo xtask iam-mutants` writes this file. It deploys `template.yaml` to the emulator, takes from a
-function's role one statement after the other (and of a statement with several actions or resources,
-one of those), puts fresh instances in the place of the running ones, and lets a user, an
-administrator and a machine client go their ways. The first thing that fails stands here. Had nothing
-failed, the permission would be needless, and the run would have failed. All of it happens within the
-boundary of `infrastructure/delivery.yaml`, which is therefore wide enough.
+`cargo xtask iam-mutants` writes this file. It deploys `template.yaml` to the emulator, removes one
+statement after the other from each function's role (and single actions or resources of statements with
+several), replaces the running instances with fresh ones, and exercises the API as a user, an administrator
+and a machine client. The table shows the first failure. If nothing failed, the permission would be
+unnecessary, and the run would fail. Everything runs within the boundary of
+`infrastructure/delivery.yaml`, which proves that the boundary suffices.
 
-A limiter that may not count lets requests pass where its policy is open, and one that may not read
-what administrators have changed goes by the deployment's limits and settings. So an administrator
-changes every limit before, answers have to name the changed ones, and what a request takes has to be
-gone for all instances; and init data of two days is good by the settings only. A cache that may not ask whether what it has is still valid loads it anew, so its counts
-must tell of no failed call.
+Without its permissions, a limiter with an open policy admits requests, and falls back to the
+deployment's limits and settings. So an administrator overrides every limit first, responses must show the
+overrides, and units must be taken on all instances; and only the settings accept init data of two days. A
+cache that cannot validate its entries reloads them, so its counters must show no failed call.
 
-The emulator writes logs and traces whatever a role permits. What Lambda needs for that is therefore
-asked of the emulator's `iam:SimulatePrincipalPolicy`, with the log group that the function is
-configured with: that shows that the statement fits the function, not that Lambda asks for it. Not tried
-are the roles of CodeDeploy and of its hook, because the emulator has no CodeDeploy, and
-conditions on `dynamodb:LeadingKeys`, which it does not know.
+The emulator writes logs and traces whatever a role permits. The permissions that Lambda needs for them are
+therefore checked with `iam:SimulatePrincipalPolicy` and the function's log group: that proves that the
+statement matches the function, not that Lambda needs it. Not covered: the roles of CodeDeploy and its
+hook, because the emulator has no CodeDeploy, and conditions on `dynamodb:LeadingKeys`, which it ignores.
 
 | role | statement | without | what fails |
 |---|---|---|---|

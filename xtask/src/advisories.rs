@@ -1,4 +1,4 @@
-//! Known vulnerabilities, from the RustSec database on GitHub, as far as it can be had.
+//! Known vulnerabilities, from the RustSec database on GitHub, if it is reachable.
 
 use crate::{
     process,

@@ -1,8 +1,8 @@
-//! The architecture test: who may depend on whom, and what may be written where.
+//! The architecture test: permitted dependencies, and which code may stand where.
 //!
-//! It reads the manifests as `cargo metadata` tells them, and the source text for the two rules that
-//! clippy cannot hold. The rules are those of docs/architecture.md. A package that has no place yet
-//! is reported; it gets one in [`place_of`] and in [`may_use`].
+//! It reads the manifests from `cargo metadata`, and the source text for the two rules that clippy cannot
+//! check. The rules are those of docs/architecture.md. An unknown package is reported; add it to
+//! [`place_of`] and [`may_use`].
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! What can be said of the dependencies without a database: licences, sources and banned crates.
+//! Checks of the dependencies that need no database: licences, sources and banned crates.
 
 use std::collections::BTreeMap;
 

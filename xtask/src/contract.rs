@@ -1,9 +1,9 @@
-//! The contract fuzzer: whether the API keeps to `docs/openapi.json`.
+//! The contract fuzzer: does the API conform to `docs/openapi.json`?
 //!
-//! Schemathesis makes requests from the reference and sends them to a development server, as an
-//! administrator with real init data. It fails where a request that the reference allows is refused
-//! as malformed, where an answer is not described, and where the API fails. The run is bounded and
-//! has a seed, so that two runs ask the same.
+//! Schemathesis generates requests from the reference and sends them to a development server, as an
+//! administrator with valid init data. It fails if a request that the reference permits is refused as
+//! malformed, if a response is undocumented, or if the API fails. The run is bounded and seeded, so that it
+//! is reproducible.
 
 use std::{path::Path, time::Duration};
 

@@ -1,12 +1,11 @@
 //! `cargo xtask deploy-test`: the real template with the real binaries, deployed by `sam deploy` to
 //! an emulator of AWS that enforces permissions, and then used.
 //!
-//! It listens on free ports of the loopback address, waits for nothing without a limit, and ends
-//! the emulator with all its functions. What comes after the deployment is shown part by part: one
-//! that fails does not keep the next from being tried.
+//! It uses free loopback ports, bounds every wait, and stops the emulator with all its functions. The tests
+//! after the deployment are independent parts: a failure does not stop the next one.
 //!
-//! With `--endpoint` it deploys to an emulator that runs already, as a stack of its own that it
-//! removes in the end. What that emulator cannot do is left out, with a word about it.
+//! With `--endpoint` it deploys a separate stack to a running emulator, and removes it in the end. Parts that
+//! the emulator does not support are skipped, with a message.
 
 mod authorizer;
 mod elsewhere;

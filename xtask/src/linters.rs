@@ -1,5 +1,5 @@
-//! What linters say about the templates and the workflows. Nothing may be said; what is passed over
-//! has its reason in them.
+//! Linters over the templates and the workflows. Any finding fails the step; suppressions carry their reason
+//! in those files.
 
 use std::{
     net::{TcpStream, ToSocketAddrs},

@@ -14,6 +14,7 @@ mod licence;
 mod linters;
 mod node;
 mod openapi;
+mod packages;
 mod process;
 mod python;
 mod release;

@@ -1,4 +1,4 @@
-//! Programs from npm, under `target/node`, for where Node.js is installed.
+//! Programs from npm, under `target/node`, if Node.js is installed.
 //!
 //! They are pinned by `infrastructure/node/<name>/package-lock.json`.
 

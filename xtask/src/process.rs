@@ -1,4 +1,4 @@
-//! A child process whose output is kept, with a sign of life while it runs.
+//! A child process with captured output, and a progress message while it runs.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},

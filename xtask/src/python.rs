@@ -1,8 +1,7 @@
-//! The programs that come from PyPI, each in an environment of its own under `target/python`.
+//! Programs from PyPI, each in its own environment under `target/python`.
 //!
-//! Their versions are pinned, with all that they need, in `infrastructure/python/<name>.txt`. They
-//! are apart because their needs contradict each other: SAM and the emulator want different
-//! versions of the AWS SDK.
+//! `infrastructure/python/<name>.txt` pins their versions and dependencies. They are separate because their
+//! dependencies conflict: SAM and the emulator need different versions of the AWS SDK.
 
 use std::{fs, path::PathBuf, process::Command};
 

@@ -1,4 +1,4 @@
-//! The functions as they are released, each with the features of its own, and what they weigh.
+//! The functions in the release profile, each with its own features, and their sizes.
 
 use std::path::Path;
 

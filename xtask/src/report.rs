@@ -1,4 +1,4 @@
-//! What came of the steps: a table, and the line that machines read.
+//! The report of the steps: a table, and a machine-readable line.
 
 use std::{fmt, time::Duration};
 

@@ -1,11 +1,12 @@
-//! The steps of `cargo verify`, in their order, and what each may take.
+//! The steps of `cargo verify`, in order, with their budgets.
 //!
-//! A budget is for two quiet cores and an empty target folder. The table at the end shows it and
-//! marks what took longer; that fails nothing, because machines are shared. A step that cannot be
-//! given a budget within the limits below belongs to `--full`, or nowhere.
+//! A budget is for two idle cores and an empty target folder. The table at the end marks steps that exceed it,
+//! which fails nothing, because machines are shared. A step whose budget exceeds the limits below belongs to
+//! `--full`, or nowhere.
 
 use crate::{
-    advisories, audit, contract, deploy_test, fuzz, generate, linters, openapi, python, release,
+    advisories, audit, contract, deploy_test, fuzz, generate, linters, openapi, packages, python,
+    release,
     report::Verdict,
     tests_run, vectors,
     verify::{Context, build, clippy, format, rustdoc, set_up},
@@ -46,6 +47,9 @@ pub(crate) const STEPS: &[Step] = &[
     quick("advisories", "known vulnerabilities, from the RustSec database", 20, NOTHING, |context| {
         advisories::verify(context)
     }),
+    quick("packages", "the three libraries can be packaged for crates.io", 5, NOTHING, |context| {
+        packages::verify(context)
+    }),
     quick("python", "SAM, linters and the emulator, from PyPI", 90, NOTHING, python),
     quick("templates", "cfn-lint, sam validate, rules of our own, checkov", 60, PYTHON, |context| {
         context.with_python(linters::templates)
@@ -73,6 +77,9 @@ pub(crate) const STEPS: &[Step] = &[
         deploy_test::verify(context)
     }),
     full("rustdoc", "cargo doc, warnings denied", 90, NOTHING, rustdoc),
+    full("publishing", "the packages of the libraries compile by themselves", 100, NOTHING, |context| {
+        packages::verify_builds(context)
+    }),
     full("simulations", "the simulations of limiter and cache, ten times as long", 240, BUILD, |context| {
         tests_run::simulations(context)
     }),

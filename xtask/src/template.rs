@@ -1,4 +1,4 @@
-//! What template.yaml must say and no linter knows.
+//! Rules for template.yaml that no linter checks.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! The batch command of the init-data crate over the crate's own vectors, as another back end in
-//! another language would use it.
+//! Runs the batch command of the init-data crate over the crate's own vectors, as a back end in another
+//! language would.
 
 use std::collections::HashMap;
 

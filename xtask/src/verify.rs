@@ -1,8 +1,8 @@
-//! `cargo verify`: the steps, one after the other; `--full` is what CI runs.
+//! `cargo verify`: runs the steps in order; CI uses `--full`.
 //!
-//! A step that fails does not end the run, so that one run finds all that is wrong. The steps share
-//! one target folder, and those that need a program take the one that the build step has built:
-//! `cargo run --package` would choose other features and compile half of the dependencies again.
+//! A failed step does not end the run, so that one run finds all faults. The steps share one target folder, and
+//! use the programs of the build step: `cargo run --package` would select other features and recompile half of
+//! the dependencies.
 
 use std::{
     collections::HashMap,

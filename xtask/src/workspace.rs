@@ -1,4 +1,4 @@
-//! Cargo as a child process, and what it knows about this workspace.
+//! Cargo as a child process, and its metadata of this workspace.
 
 use std::{
     path::{Path, PathBuf},

@@ -1,5 +1,5 @@
-//! An authorizer of API Gateway's REST APIs (type `REQUEST`), for functions in any language: it
-//! verifies who asks as every route of minigate does, and hands the user on.
+//! An API Gateway authorizer (REST APIs, type `REQUEST`) for functions in any language. It verifies
+//! credentials as every route of minigate does, and passes the user to the function.
 //!
 //! | event | credentials | store calls |
 //! |---|---|---|
@@ -7,16 +7,16 @@
 //!
 //! | outcome | answer | API Gateway then |
 //! |---|---|---|
-//! | good credentials | policy `Allow`, context | calls the function, or 403 if it has a policy of its own |
+//! | valid credentials | policy `Allow`, context | calls the function, or 403 if it has a policy of its own |
 //! | none, malformed, refused, expired | the error `Unauthorized` | 401 |
-//! | genuine, but never taken here | policy `Deny` with the code in its context | 403 |
+//! | genuine, but never accepted here | policy `Deny` with the code in its context | 403 |
 //! | secrets missing, too slow, a panic, no such event | another error | 500 |
 //!
-//! API Gateway caches policies, not errors. A policy names every method and path of the API's stage,
-//! so that one which is cached for a path does not refuse another.
+//! API Gateway caches policies, not errors. A policy covers every method and path of the API's stage, so
+//! that a policy cached for one path does not refuse another.
 //!
-//! Credentials are taken from the header alone: what stands in a query ends up in access logs. There is
-//! no `usageIdentifierKey`: users have no API keys.
+//! Credentials come only from the header, because queries end up in access logs. There is no
+//! `usageIdentifierKey`: users have no API keys.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header::AUTHORIZATION};
 use minigate_platform::{
@@ -61,7 +61,7 @@ impl Events for Authorizer {
         }
     }
 
-    /// API Gateway knows one message, and by this spelling.
+    /// API Gateway recognises only this message, in this spelling.
     fn error_message(&self, problem: &Problem) -> &'static str {
         match problem.code().status() {
             StatusCode::UNAUTHORIZED => "Unauthorized",
@@ -70,7 +70,7 @@ impl Events for Authorizer {
     }
 }
 
-/// What API Gateway itself makes is short and printable; another caller may send anything.
+/// Values from API Gateway are short and printable; other callers may send anything.
 fn may_be_logged(text: &&str) -> bool {
     text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
@@ -78,13 +78,13 @@ fn may_be_logged(text: &&str) -> bool {
 /// An event that API Gateway does not send to an authorizer of this type.
 #[derive(Debug, Error, PartialEq, Eq)]
 enum NotAnEvent {
-    #[error("the event's `type` is not REQUEST; the authorizer has to be of that type")]
+    #[error("the event's `type` is not REQUEST; configure the authorizer with that type")]
     Type,
     #[error("the event's `methodArn` is not the ARN of a method of an API")]
     MethodArn,
 }
 
-/// Every method and path of the stage that the event is about:
+/// The ARN that covers every method and path of the event's stage:
 /// `arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>` up to the stage.
 fn every_route(event: &Value) -> Result<String, NotAnEvent> {
     if event["type"] != "REQUEST" {
@@ -99,7 +99,7 @@ fn every_route(event: &Value) -> Result<String, NotAnEvent> {
     let (Some(api), Some(stage), Some(_)) = (route.next(), route.next(), route.next()) else {
         return Err(NotAnEvent::MethodArn);
     };
-    // A wildcard in one of them would let the policy reach further than this stage.
+    // A wildcard in one of them would extend the policy beyond this stage.
     let is_name = |text: &str| {
         let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_$".contains(&byte);
         !text.is_empty() && text.bytes().all(is_of_name)
@@ -110,8 +110,8 @@ fn every_route(event: &Value) -> Result<String, NotAnEvent> {
     Ok(format!("arn:{partition}:execute-api:{region}:{account}:{api}/{stage}/*"))
 }
 
-/// The `Authorization` headers of the event, however their name is spelt. `headers` has the last of
-/// several with one name, `multiValueHeaders` all of them.
+/// The `Authorization` headers of the event, in any spelling. Of repeated headers, `headers` has the last
+/// and `multiValueHeaders` all.
 fn authorization(event: &Value) -> Result<HeaderMap, Problem> {
     let named = |member: &'static str| {
         let headers = event[member].as_object().into_iter().flatten();
@@ -127,20 +127,20 @@ fn authorization(event: &Value) -> Result<HeaderMap, Problem> {
     for value in values.into_iter().filter_map(Value::as_str) {
         let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
             Problem::new(Code::AUTHORIZATION_MALFORMED)
-                .field("authorization", "must not hold control characters")
+                .field("authorization", "must not contain control characters")
         })?;
         headers.append(AUTHORIZATION, value);
     }
     Ok(headers)
 }
 
-/// Whether the same credentials will be refused however often they come, so that API Gateway may
-/// remember it: genuine init data without a user, and init data where it is only exchanged.
+/// Whether the same credentials are always refused, so that API Gateway may cache the refusal: genuine
+/// init data without a user, and init data where it is accepted only in exchange for a session.
 fn is_final(code: Code) -> bool {
     matches!(code, Code::USER_MISSING | Code::INIT_DATA_NOT_ACCEPTED)
 }
 
-/// Everything is text: API Gateway writes large numbers as powers of ten.
+/// All values are text, because API Gateway formats large numbers as powers of ten.
 fn allow(resource: &str, user: &User) -> Value {
     let mut context = json!({
         "user_id": user.id.to_string(),

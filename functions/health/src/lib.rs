@@ -1,4 +1,4 @@
-//! How the deployment is doing.
+//! The health of the deployment.
 //!
 //! | route | who | store calls |
 //! |---|---|---|
@@ -15,8 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-/// A dependency that takes longer than this is counted as slow. In a region, both answer in a
-/// fifth of it.
+/// A dependency that takes longer counts as slow. Within a region, both usually answer in a fifth of it.
 const SLOW: Duration = Duration::from_millis(250);
 
 /// The function, as its `main` runs it and `cargo dev` serves it.
@@ -29,24 +28,24 @@ pub fn router() -> Router {
     Router::new().routes(routes!(health)).routes(routes!(detailed_health))
 }
 
-/// Says that the API answers.
+/// Confirms that the API is up.
 #[utoipa::path(
     get, path = "/health", tag = "health", operation_id = "read_health",
     security(()),
-    responses((status = 200, description = "It does", body = HealthOut)),
+    responses((status = 200, description = "The API is up", body = HealthOut)),
 )]
 async fn health(State(platform): State<Platform>) -> Json<HealthOut> {
     Json(HealthOut { status: Status::Ok, version: VersionOut::of(&platform) })
 }
 
-/// Asks every dependency, and says how each is doing.
+/// Probes every dependency and returns its status.
 ///
-/// The answer is 200 however bad the news are: it is the answer to an administrator's question.
+/// The response is 200 even if a dependency is down.
 #[utoipa::path(
     get, path = "/health/detailed", tag = "health", operation_id = "read_detailed_health",
     security(("accessToken" = []), ("initData" = [])),
     responses(
-        (status = 200, description = "How each is doing", body = DetailedHealthOut),
+        (status = 200, description = "The status of each dependency", body = DetailedHealthOut),
     ),
 )]
 async fn detailed_health(
@@ -82,7 +81,7 @@ struct HealthOut {
 struct DetailedHealthOut {
     /// The worst status of the checks.
     status: Status,
-    /// Each check counts the same, a slow one by half, a failed one not at all.
+    /// The share of healthy checks in percent; a slow check counts half.
     #[schema(minimum = 0, maximum = 100)]
     score: u8,
     version: VersionOut,
@@ -107,7 +106,7 @@ struct VersionOut {
     /// The version of minigate.
     #[schema(max_length = 64)]
     minigate: &'static str,
-    /// The Lambda function, where it runs on Lambda.
+    /// The name of the Lambda function; absent elsewhere.
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schema(required = false, max_length = 140)]
     function: String,
@@ -127,16 +126,16 @@ impl VersionOut {
     }
 }
 
-/// How one dependency is doing.
+/// The status of one dependency.
 #[derive(Serialize, ToSchema)]
 struct CheckOut {
     /// `dynamodb`, or `secret` and the secret's name.
     #[schema(max_length = 2048)]
     name: String,
     status: Status,
-    /// How long it took, in milliseconds.
+    /// Latency in milliseconds.
     latency_ms: f64,
-    /// What is wrong.
+    /// The error, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, max_length = 8192)]
     message: Option<String>,
@@ -146,7 +145,7 @@ impl CheckOut {
     fn of_secret(health: SecretHealth) -> Self {
         let (status, latency, message) = match health.fetched_in {
             Ok(latency) => (Status::of(latency), latency, None),
-            // Requests are still served, with the last good value.
+            // Requests are served with the last valid value.
             Err(error) if health.has_value => {
                 (Status::Degraded, Duration::ZERO, Some(error.to_string()))
             }
@@ -156,15 +155,15 @@ impl CheckOut {
     }
 }
 
-/// From good to bad.
+/// A status, from best to worst.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Status {
-    /// It works.
+    /// Healthy.
     Ok,
-    /// It works slowly, or only thanks to what is cached.
+    /// Slow, or served from the cache.
     Degraded,
-    /// It does not work.
+    /// Unavailable.
     Down,
 }
 

@@ -1,12 +1,12 @@
-//! What others need to work with this API: the keys of its tokens, and its reference.
+//! What clients need to work with this API: the public keys of its tokens, and the API reference.
 //!
 //! | route | who | store calls |
 //! |---|---|---|
 //! | `GET /.well-known/jwks.json` | anyone | none |
 //! | `GET /openapi.json` | anyone | none |
 //!
-//! Both may be cached, and answer 304 to who has them. The keys are of the namespace `jwks` of the
-//! cache, which has no table behind it.
+//! Both are cacheable and answer conditional requests with 304. The keys come from the cache's namespace
+//! `jwks`, which lives in memory only.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -20,22 +20,22 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-/// How long a look for a key may be answered by a cache. When the API is down, its keys are still good.
+/// How long caches may keep the keys. They stay valid while the API is down.
 const KEYS: Freshness = Freshness {
     fresh: Duration::from_secs(60),
     while_revalidating: Duration::from_secs(60),
     if_error: Duration::from_secs(24 * 60 * 60),
 };
 
-/// The reference changes with a deployment.
+/// The reference changes only with a deployment.
 const REFERENCE: Freshness = Freshness {
     fresh: Duration::from_secs(5 * 60),
     while_revalidating: Duration::from_secs(60 * 60),
     if_error: Duration::from_secs(24 * 60 * 60),
 };
 
-/// Committed, and held by a test to what the code says: a function alone does not know the routes of
-/// the others.
+/// Committed, because a function does not know the routes of the others; a test compares it with the
+/// code.
 static DOCUMENT: LazyLock<Document> =
     LazyLock::new(|| Document::new(include_str!("../../../docs/openapi.json")));
 
@@ -49,14 +49,14 @@ pub fn router() -> Router {
     Router::new().routes(routes!(jwks)).routes(routes!(reference))
 }
 
-/// The public keys that verify access tokens.
+/// Returns the public keys that verify access tokens.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", tag = "keys", operation_id = "read_keys",
-    params(("If-None-Match" = Option<schemas::IfNoneMatch>, Header, description = "Answer only other keys")),
+    params(("If-None-Match" = Option<schemas::IfNoneMatch>, Header, description = "Entity tags of cached keys; a match is answered 304")),
     security(()),
     responses(
         (status = 200, description = "The keys", body = JwkSet, headers(("ETag" = String), ("Cache-Control" = String))),
-        (status = 304, description = "The client has them", headers(("ETag" = String), ("Cache-Control" = String))),
+        (status = 304, description = "The cached keys are current", headers(("ETag" = String), ("Cache-Control" = String))),
     ),
 )]
 async fn jwks(
@@ -67,14 +67,14 @@ async fn jwks(
     Ok(public::answer(&keys, "application/json", KEYS, &if_none_match))
 }
 
-/// This document.
+/// Returns this API reference.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "keys", operation_id = "read_reference",
-    params(("If-None-Match" = Option<schemas::IfNoneMatch>, Header, description = "Answer only another reference")),
+    params(("If-None-Match" = Option<schemas::IfNoneMatch>, Header, description = "Entity tags of cached references; a match is answered 304")),
     security(()),
     responses(
-        (status = 200, description = "OpenAPI 3.1", body = Object, headers(("ETag" = String), ("Cache-Control" = String))),
-        (status = 304, description = "The client has it", headers(("ETag" = String), ("Cache-Control" = String))),
+        (status = 200, description = "The API reference, OpenAPI 3.1", body = Object, headers(("ETag" = String), ("Cache-Control" = String))),
+        (status = 304, description = "The cached reference is current", headers(("ETag" = String), ("Cache-Control" = String))),
     ),
 )]
 async fn reference(if_none_match: IfNoneMatch) -> Response {
@@ -84,7 +84,7 @@ async fn reference(if_none_match: IfNoneMatch) -> Response {
 /// A JWK set (RFC 7517).
 #[derive(Serialize, ToSchema)]
 struct JwkSet {
-    /// The keys: the one that signs, and the one that signed before it.
+    /// The present signing key and the previous one.
     keys: Vec<Jwk>,
 }
 
@@ -103,10 +103,10 @@ struct Jwk {
     /// Always `sig`.
     #[schema(pattern = "^sig$", max_length = 3)]
     r#use: String,
-    /// The name of the key, as in the header of a token.
+    /// The key id, as in the header of a token.
     #[schema(min_length = 1, max_length = 64)]
     kid: String,
-    /// The key, in base64url.
+    /// The public key, in unpadded base64url.
     #[schema(pattern = "^[A-Za-z0-9_-]{43}$", max_length = 43)]
     x: String,
 }

@@ -5,9 +5,9 @@
 //! | `GET /v1/me` | the user, in a session that has not been revoked | 1 read |
 //! | `PATCH /v1/me` | the same | 1 read (none with init data), 2 writes: the account is invalidated on other instances, then the profile changes |
 //!
-//! A profile has a version, which is its entity tag. `PATCH` with `If-Match` changes only that
-//! version, so that of two devices the second one learns of the first one's change; repeating it
-//! after a lost answer is safe.
+//! The version of a profile is its entity tag. `PATCH` with `If-Match` changes only that version, so that
+//! of two devices the second one detects the first one's change, and a retry after a lost response is
+//! safe.
 
 use axum::{
     extract::State,
@@ -40,12 +40,12 @@ pub fn router() -> Router {
 /// Reads the user's profile.
 #[utoipa::path(
     get, path = "/v1/me", tag = "profile",
-    params(("If-None-Match" = Option<schemas::IfNoneMatch>, Header, description = "Answer only another version")),
+    params(("If-None-Match" = Option<schemas::IfNoneMatch>, Header, description = "Entity tags of cached versions; a match is answered 304")),
     security(("accessToken" = []), ("initData" = [])),
     responses(
         (status = 200, description = "The profile", body = ProfileOut, headers(("ETag" = String))),
-        (status = 304, description = "The client has it", headers(("ETag" = String))),
-        (status = 404, description = "The user never had a session"),
+        (status = 304, description = "The cached version is current", headers(("ETag" = String))),
+        (status = 404, description = "The user has no profile yet: the first session creates it"),
     ),
 )]
 async fn read_profile(
@@ -59,16 +59,16 @@ async fn read_profile(
     Ok(answer(profile))
 }
 
-/// Changes the named fields of the user's profile.
+/// Changes the given fields of the user's profile.
 #[utoipa::path(
     patch, path = "/v1/me", tag = "profile",
-    params(("If-Match" = Option<schemas::IfMatch>, Header, description = "Change only this version")),
+    params(("If-Match" = Option<schemas::IfMatch>, Header, description = "The version to change; any other is answered 412")),
     request_body = ProfilePatch,
     security(("accessToken" = []), ("initData" = [])),
     responses(
-        (status = 200, description = "The profile as it is now", body = ProfileOut, headers(("ETag" = String))),
-        (status = 404, description = "The user never had a session"),
-        (status = 412, description = "The profile has another version"),
+        (status = 200, description = "The changed profile", body = ProfileOut, headers(("ETag" = String))),
+        (status = 404, description = "The user has no profile yet: the first session creates it"),
+        (status = 412, description = "The profile has a different version"),
     ),
 )]
 async fn change_profile(
@@ -115,15 +115,15 @@ fn no_profile() -> Problem {
 
 fn version_mismatch() -> Problem {
     Problem::new(Code::VERSION_MISMATCH)
-        .field(header::IF_MATCH.as_str(), "is not the profile's version any more; read it again")
+        .field(header::IF_MATCH.as_str(), "is no longer the version of the profile; read it again")
 }
 
-/// What changes; what is absent stays as it is.
+/// A change of the profile. Absent fields stay unchanged.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(min_properties = 1)]
 struct ProfilePatch {
-    /// The name that others see: 1 to 64 characters.
+    /// The display name, 1 to 64 characters.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, required = false, value_type = schemas::DisplayName)]
     display_name: Option<String>,
@@ -131,7 +131,7 @@ struct ProfilePatch {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, required = false, value_type = schemas::Language)]
     language: Option<String>,
-    /// Which messages the user wants.
+    /// Which messages the user receives.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, required = false, value_type = NotificationsWire)]
     notifications: Option<String>,
@@ -158,7 +158,7 @@ impl ProfilePatch {
         }
         let change = ProfileChange { display_name, language, notifications };
         if change == ProfileChange::default() {
-            return Err(Problem::new(Code::BODY_INVALID).field(".", "must name a field to change"));
+            return Err(Problem::new(Code::BODY_INVALID).field(".", "must have a field to change"));
         }
         Ok(change)
     }
@@ -177,19 +177,19 @@ struct ProfileOut {
     /// The Telegram user id.
     #[schema(value_type = schemas::TelegramId)]
     id: u64,
-    /// The name that others see.
+    /// The display name.
     #[schema(value_type = schemas::DisplayName)]
     display_name: String,
     /// A language tag.
     #[schema(value_type = schemas::Language)]
     language: String,
-    /// Which messages the user wants.
+    /// Which messages the user receives.
     notifications: NotificationsWire,
-    /// When the user came first.
+    /// When the profile was created.
     created_at: u64,
-    /// When the profile changed last.
+    /// When the profile last changed.
     updated_at: u64,
-    /// Counts the changes, from 1.
+    /// The version, counted from 1; also the entity tag.
     version: u64,
 }
 
@@ -207,15 +207,15 @@ impl From<&Profile> for ProfileOut {
     }
 }
 
-/// Which messages the user wants.
+/// Which messages the user receives.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum NotificationsWire {
-    /// Everything, news included.
+    /// All messages, news included.
     All,
-    /// Only what concerns the user.
+    /// Only messages that concern the user.
     Important,
-    /// Nothing.
+    /// No messages.
     None,
 }
 

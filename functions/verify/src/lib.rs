@@ -1,16 +1,15 @@
-//! "Is this user real?", for other back ends.
+//! Verification of init data for other back ends.
 //!
 //! | route | who | store calls |
 //! |---|---|---|
 //! | `POST /v1/verify` | holders of an API key, which API Gateway checks | none |
 //!
-//! Up to 100 init data in one request, each checked by HMAC, with the keys of this deployment's bots,
-//! or by Telegram's Ed25519 signature, for any bot. A refused one is a verdict, not an error. Each
-//! counts as a unit of the limit `verify`, which holds for an API key.
+//! A request holds up to 100 entries. Each is verified by HMAC with the keys of this deployment's bots, or
+//! by Telegram's Ed25519 signature for any bot. Refused init data is a verdict, not an error. Each entry
+//! costs a unit of the limit `verify` of the API key.
 //!
-//! A verdict is about the signature and the age, and about nothing that is stored: where init data is
-//! exchanged for a session once, it says the same before and after that. Whoever takes init data as a
-//! login of their own must remember what they took.
+//! A verdict covers signature and age, and no stored state: init data that was exchanged for a session
+//! stays valid here. A back end that accepts init data as a login must guard against replays itself.
 
 use axum::extract::{DefaultBodyLimit, State};
 use minigate_domain::BotId;
@@ -25,9 +24,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-/// How many init data a request may hold.
+/// The most entries in a request.
 const MAX_ITEMS: u32 = Rule::Verify.defaults().weight;
-/// A hundred times the longest init data, escaped as JSON, and some room.
+/// In bytes: a hundred times the longest init data, escaped as JSON, with some room.
 const BODY_LIMIT: usize = 1024 * 1024;
 
 /// The function, as its `main` runs it and `cargo dev` serves it.
@@ -40,12 +39,12 @@ pub fn router() -> Router {
     Router::new().routes(routes!(verify)).layer(DefaultBodyLimit::max(BODY_LIMIT))
 }
 
-/// Tells of each init data whether it is genuine, and who the user is.
+/// Verifies init data, and returns the user of each.
 #[utoipa::path(
     post, path = "/v1/verify", tag = "verify", operation_id = "verify_init_data",
     request_body = VerifyRequest,
     security(("apiKey" = [])),
-    responses((status = 200, description = "A verdict on each", body = Verdicts)),
+    responses((status = 200, description = "A verdict for each entry", body = Verdicts)),
 )]
 async fn verify(
     State(platform): State<Platform>,
@@ -93,7 +92,7 @@ fn verify_signature(
 ) -> Result<Verdict, Problem> {
     let missing = || {
         Problem::new(Code::BODY_INVALID)
-            .field(format!("items[{index}].bot_id"), "is needed for the method `ed25519`")
+            .field(format!("items[{index}].bot_id"), "is required for the method `ed25519`")
     };
     let bot_id = init_data::BotId::new(item.bot_id.ok_or_else(missing)?)
         .map_err(|error| invalid(index, "bot_id", &error))?;
@@ -115,7 +114,7 @@ fn invalid(index: usize, field: &str, error: &dyn std::fmt::Display) -> Problem 
     Problem::new(Code::BODY_INVALID).field(format!("items[{index}].{field}"), error.to_string())
 }
 
-/// What is to be verified.
+/// The init data to verify.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct VerifyRequest {
@@ -136,7 +135,7 @@ struct VerifyItem {
     environment: TelegramEnvironment,
 }
 
-/// [`VerifyItem`] in the API reference, which says of each method what it needs.
+/// Init data to verify, and the method.
 #[derive(ToSchema)]
 #[schema(as = VerifyItem)]
 #[serde(untagged)]
@@ -146,7 +145,7 @@ enum VerifyItemSchema {
     Signature(VerifySignature),
 }
 
-/// Init data to be checked by its `hash`, with the key of a bot of this deployment.
+/// Verifies the `hash`, with the key of a bot of this deployment.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -158,15 +157,15 @@ struct VerifyHash {
     #[serde(default)]
     #[schema(pattern = "^hmac$", max_length = 4, default = "hmac")]
     method: String,
-    /// Take only this bot of the deployment.
+    /// Accept only this bot of the deployment.
     #[schema(value_type = Option<schemas::TelegramId>)]
     bot_id: Option<u64>,
-    /// Means nothing here.
+    /// Ignored by this method.
     #[serde(default)]
     environment: TelegramEnvironment,
 }
 
-/// Init data to be checked by its `signature`, with Telegram's public key.
+/// Verifies the `signature`, with Telegram's public key.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -177,15 +176,15 @@ struct VerifySignature {
     /// `ed25519`.
     #[schema(pattern = "^ed25519$", max_length = 7)]
     method: String,
-    /// The bot.
+    /// The bot that the init data belongs to.
     #[schema(value_type = schemas::TelegramId)]
     bot_id: u64,
-    /// Whose key signed.
+    /// The environment whose key signed it.
     #[serde(default)]
     environment: TelegramEnvironment,
 }
 
-/// How init data is checked.
+/// How to verify init data.
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum VerifyMethod {
@@ -200,10 +199,10 @@ enum VerifyMethod {
 #[derive(Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum TelegramEnvironment {
-    /// Where users are.
+    /// Telegram itself.
     #[default]
     Production,
-    /// Where bots are tried.
+    /// The test environment.
     Test,
 }
 
@@ -213,12 +212,12 @@ struct Verdicts {
     verdicts: Vec<Verdict>,
 }
 
-/// What became of one entry.
+/// The verdict on one entry.
 #[derive(Serialize, ToSchema)]
 struct Verdict {
     /// Whether the init data is genuine.
     valid: bool,
-    /// Why it is not.
+    /// Why the init data was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, required = false, value_type = schemas::Code)]
     code: Option<&'static str>,
@@ -226,7 +225,7 @@ struct Verdict {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, max_length = 256)]
     reason: Option<&'static str>,
-    /// What genuine init data says.
+    /// The contents of genuine init data.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     init_data: Option<VerifiedInitData>,
@@ -247,16 +246,16 @@ impl Verdict {
 /// The fields of genuine init data.
 #[derive(Serialize, ToSchema)]
 struct VerifiedInitData {
-    /// The bot that it was signed for.
+    /// The bot that the init data was signed for.
     bot_id: u64,
     /// When it was signed, in Unix seconds.
     auth_date: u64,
-    /// Who the user is.
+    /// The user.
     user: Option<TelegramUserOut>,
-    /// The parameter that the Mini App was opened with.
+    /// The start parameter of the Mini App.
     #[schema(max_length = 8192)]
     start_param: Option<String>,
-    /// The id of the chat in which it was opened, in Telegram's opaque form.
+    /// Telegram's opaque id of the chat in which the Mini App was opened.
     #[schema(max_length = 8192)]
     chat_instance: Option<String>,
     /// The query to answer with `answerWebAppQuery`.

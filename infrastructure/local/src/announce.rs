@@ -46,7 +46,7 @@ pub(crate) fn ready(
     ))
 }
 
-/// What programs on the AWS SDK read. The AWS CLI takes no notice of `AWS_REGION`.
+/// The variables of programs with an AWS SDK. The AWS CLI ignores `AWS_REGION`.
 pub(crate) fn sdk_variables(endpoint_url: &str) -> [String; 5] {
     [
         format!("AWS_ENDPOINT_URL={endpoint_url}"),
@@ -72,7 +72,7 @@ fn bot(secret: &NamedSecret) -> Option<String> {
     Some(format!("\n  bot                           {bot}"))
 }
 
-/// The changed limits, each with what it is by default.
+/// The overridden limits, each with its default.
 fn limits(changes: &str) -> String {
     let change = |change: &str| {
         let rule = change.split('=').next().and_then(Rule::find).map(Rule::defaults);
@@ -84,7 +84,7 @@ fn limits(changes: &str) -> String {
     if changes.is_empty() { "as by default".to_owned() } else { changes.join(", ") }
 }
 
-/// What to do about secrets that are not there, or are something else.
+/// How to create missing secrets and replace malformed ones.
 pub(crate) fn missing_secrets(secrets: &[NamedSecret], aws_url: &str) -> String {
     let advice = |NamedSecret { variable, id, state }: &NamedSecret| {
         let (fault, call) = match state {
@@ -100,8 +100,8 @@ pub(crate) fn missing_secrets(secrets: &[NamedSecret], aws_url: &str) -> String 
             r#"{"key_id": "...", "seed": "<base64url of 32 random bytes>"}"#
         };
         Some(format!(
-            "\nThe secret {id}, which {variable} names, {fault}. What needs it is answered 503 \
-             until it is put there:\n\
+            "\nThe secret {id}, which {variable} names, {fault}. Requests that need it are answered 503 \
+             until it is created:\n\
              \n  aws secretsmanager {call} {id} --secret-string file:///dev/stdin \
              --endpoint-url {aws_url}\n\
              \nand, on its standard input, {shape}\n",

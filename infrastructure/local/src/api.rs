@@ -1,4 +1,4 @@
-//! The API on a port of this machine.
+//! The API on a local port.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -20,25 +20,25 @@ use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 
 use crate::routes;
 
-/// How long requests that are under way may take when the server is told to stop.
+/// How long running requests may take after the server is stopped.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// From how many bytes on a body is compressed for who accepts that: the template's
-/// `MinimumCompressionSize`, because on AWS it is API Gateway that compresses.
+/// The smallest body that is compressed, in bytes: the template's `MinimumCompressionSize`, because on AWS,
+/// API Gateway compresses.
 const COMPRESSED_BYTES: u64 = 1024;
 
-/// Why the API does not start.
+/// Why the API cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// The environment is wrong.
+    /// The environment is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The port cannot be had.
+    /// The port is unavailable.
     #[error("port {port} cannot be opened: {source}; PORT chooses another one")]
     Port {
         /// The port.
         port: u16,
-        /// What the system says.
+        /// The error of the system.
         source: std::io::Error,
     },
 }
@@ -82,7 +82,7 @@ impl Api {
         Ok(Self { address, stop: Some(stop), task, platform })
     }
 
-    /// Where it is: `http://127.0.0.1:PORT`.
+    /// The URL: `http://127.0.0.1:PORT`.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -91,7 +91,7 @@ impl Api {
         &self.platform
     }
 
-    /// Lets the requests that are under way finish, for five seconds at most, and stops.
+    /// Waits for running requests, at most five seconds, and stops.
     pub async fn shutdown(mut self) {
         drop(self.stop.take());
         if tokio::time::timeout(GRACE, &mut self.task).await.is_err() {
@@ -113,7 +113,7 @@ async fn listen(port: u16) -> std::io::Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-/// Does what API Gateway does on AWS: says where the connection comes from.
+/// Sets the client's address, as API Gateway does on AWS.
 async fn tell_address(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     mut request: Request,

@@ -1,4 +1,4 @@
-//! The command line of `cargo dev`. Every fault is one message that says what to write instead.
+//! The command line of `cargo dev`. Every fault is one message with the correct usage.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -9,22 +9,22 @@ use minigate_local::{AwsEndpoint, BotToken, Hosts, NOT_A_TOKEN, Options, develop
 pub(crate) const USAGE: &str = "\
 cargo dev [OPTIONS] [COMMAND]
 
-Serves the whole API on http://127.0.0.1:3000, on an embedded DynamoDB and Secrets Manager.
+Serves the whole API on http://127.0.0.1:3000, with an embedded DynamoDB and Secrets Manager.
 
 Commands:
   serve        serve the API (the default)
-  init-data    print fresh init data, of the development bot unless a real one is given
-  env          print the environment for a function's own binary, for `cargo lambda watch`
+  init-data    print freshly signed init data of the development bot, or of a real one
+  env          print the environment of a function's own binary, for `cargo lambda watch`
   openapi      print the API reference
   describe     print what each function needs and serves, for `cargo xtask generate`
 
 Options:
-  --data DIR                keep tables and secrets in DIR instead of in memory
+  --data DIR                store tables and secrets in DIR instead of in memory
   --aws-port PORT           port of DynamoDB and Secrets Manager [default: any free one; `env`: 4566]
-  --aws-endpoint URL        use an emulator that runs already, such as LocalStack on
-                            http://127.0.0.1:4566; missing tables and secrets are made there
-  --allow-remote-endpoint   take an --aws-endpoint on another machine; never AWS itself
-  --bot-token-file FILE     develop with a real bot, whose token is all that FILE holds
+  --aws-endpoint URL        use a running emulator, such as LocalStack on http://127.0.0.1:4566;
+                            creates missing tables and secrets there
+  --allow-remote-endpoint   allow an --aws-endpoint on another machine, but never AWS itself
+  --bot-token-file FILE     develop with a real bot; FILE contains only its token
   --user ID                 the user of the init data [default: 42, an administrator]
   -h, --help                print this
 
@@ -34,7 +34,7 @@ Environment:
   MINIGATE_*                settings, listed in shared/platform/src/config.rs; the development ones
                             are preset
 
-The exit code is 2 for wrong arguments, 1 if the start fails.
+The exit code is 2 for invalid arguments, 1 if start-up fails.
 ";
 
 /// The variable with a real bot's token.
@@ -83,7 +83,7 @@ pub(crate) struct Arguments {
     pub(crate) bot_argument: String,
 }
 
-/// What was given, before it is looked at as a whole.
+/// The raw arguments, before they are checked as a whole.
 #[derive(Default)]
 struct Given {
     command: Option<Command>,
@@ -95,7 +95,7 @@ struct Given {
     user_id: Option<u64>,
 }
 
-/// Reads arguments and environment; `None` if help is asked for.
+/// Reads arguments and environment; `None` for `--help`.
 pub(crate) fn read(
     arguments: impl IntoIterator<Item = OsString>,
     environment: &[(String, String)],
@@ -191,7 +191,7 @@ fn read_given(arguments: Vec<OsString>) -> Result<Option<Given>, String> {
     Ok(Some(given))
 }
 
-/// What follows an option. Another option is taken for a value that was forgotten.
+/// The value of an option. Another option in its place means that the value is missing.
 fn value(parser: &mut lexopt::Parser, option: &str, what: &str) -> Result<OsString, String> {
     let value = parser.value().ok();
     value
@@ -229,7 +229,7 @@ fn read_command(given: &mut Given, name: &str) -> Result<(), String> {
     }
 }
 
-/// Options that say nothing to the command, or contradict each other.
+/// Rejects options that do not apply to the command, or contradict each other.
 fn check_options(command: Command, given: &Given, port: u16) -> Result<(), String> {
     if let Some(option) = given.options.iter().find(|option| !command.takes(option)) {
         return Err(format!("`{}` does not take {option}", command.name()));
@@ -245,7 +245,7 @@ fn check_options(command: Command, given: &Given, port: u16) -> Result<(), Strin
             }
         }
     } else if given.options.contains(&"--allow-remote-endpoint") {
-        return Err("--allow-remote-endpoint says nothing without --aws-endpoint".to_owned());
+        return Err("--allow-remote-endpoint needs --aws-endpoint".to_owned());
     } else if command == Command::Env && given.bot_token_file.is_some() {
         return Err(
             "`env` takes --bot-token-file only with --aws-endpoint: the embedded services \
@@ -259,7 +259,7 @@ fn check_options(command: Command, given: &Given, port: u16) -> Result<(), Strin
     Ok(())
 }
 
-/// A token goes into the secret of the development bot, which must be in use then.
+/// A token is stored in the secret of the development bot, which must then be in use.
 fn check_bot_secret(options: &Options) -> Result<(), String> {
     let variables = options.environment();
     let named = variables.iter().find(|(name, _)| name == "MINIGATE_BOT_SECRETS");
@@ -269,7 +269,7 @@ fn check_bot_secret(options: &Options) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "the bot's token goes into the secret {}, which MINIGATE_BOT_SECRETS does not name; leave \
+        "the bot's token is stored in the secret {}, which MINIGATE_BOT_SECRETS does not name; leave \
          out one of them",
         development::BOT_SECRET
     ))

@@ -1,8 +1,8 @@
-//! An emulator of AWS that runs already, such as LocalStack: where it is, and the tables and secrets
-//! that the development deployment needs there.
+//! A running emulator of AWS, such as LocalStack: its URL, and the tables and secrets of the development
+//! deployment.
 //!
-//! A real account is never touched: AWS's own hosts are refused, the credentials are made up, and
-//! another machine has to be asked for.
+//! It never touches a real account: AWS's own hosts are refused, the credentials are fake, and other machines
+//! need an option.
 
 mod tables;
 
@@ -16,9 +16,9 @@ use axum::http::Uri;
 use minigate_embedded_aws::{TableDefinition, loopback::is_loopback_host};
 use minigate_platform::aws;
 
-/// What AWS's own hosts end with.
+/// The domains of AWS's own hosts.
 const AWS_DOMAINS: [&str; 4] = ["amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "api.aws"];
-/// Time for one attempt of a call: an emulator may start a service when it is first asked for it.
+/// The timeout of an attempt: an emulator may start a service on its first call.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(40);
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,13 +27,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AwsEndpoint(String);
 
-/// Which hosts are taken.
+/// The accepted hosts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Hosts {
     /// Loopback addresses and `localhost`.
     #[default]
     ThisMachine,
-    /// Others as well, because somebody asked for it. AWS's own are still refused.
+    /// Other hosts as well, by option. AWS's own are still refused.
     Any,
 }
 
@@ -41,7 +41,7 @@ impl AwsEndpoint {
     /// The endpoint with this URL.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Why the URL is invalid.
     pub fn parse(text: &str, hosts: Hosts) -> Result<Self, String> {
         const EXPECTED: &str = "must be a URL such as http://127.0.0.1:4566";
         let uri: Uri = text.parse().map_err(|_| EXPECTED.to_owned())?;
@@ -73,12 +73,12 @@ impl AwsEndpoint {
         Ok(Self(format!("http://{authority}")))
     }
 
-    /// The URL, without a slash at its end.
+    /// The URL, without a trailing slash.
     pub fn url(&self) -> &str {
         &self.0
     }
 
-    /// Creates those of the tables that are missing there.
+    /// Creates missing tables.
     pub(crate) async fn create_tables(
         &self,
         tables: &[TableDefinition],
@@ -90,7 +90,7 @@ impl AwsEndpoint {
     }
 }
 
-/// A client of the Secrets Manager of any endpoint, for the start.
+/// A client for the Secrets Manager of any endpoint, for start-up.
 pub(crate) async fn secrets_manager(endpoint_url: &str) -> aws_sdk_secretsmanager::Client {
     let shared = aws::configuration_of_emulator(endpoint_url).await;
     let config = aws_sdk_secretsmanager::config::Builder::from(&shared).timeout_config(patient());
@@ -108,20 +108,20 @@ fn patient() -> TimeoutConfig {
 /// Why an endpoint cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointError {
-    /// Nobody listens there, or nobody answers in time.
+    /// It does not listen, or does not respond in time.
     #[error("nothing answers on {url}; start the emulator first")]
     Unreachable {
         /// The endpoint.
         url: String,
     },
-    /// It answers, but not what was asked for.
+    /// It responds with an error or something unexpected.
     #[error("{url} does not answer {call} as AWS does: {reason}")]
     Refused {
         /// The endpoint.
         url: String,
         /// The operation.
         call: &'static str,
-        /// What it says.
+        /// Its message.
         reason: String,
     },
     /// The name belongs to another table.
@@ -135,7 +135,7 @@ pub enum EndpointError {
         /// Its name.
         table: String,
     },
-    /// A table has not become active.
+    /// A table did not become active in time.
     #[error("the table {table} on {url} does not become active")]
     NotActive {
         /// The endpoint.

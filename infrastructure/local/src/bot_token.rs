@@ -1,10 +1,10 @@
-//! The token of a real bot, for whoever develops with one.
+//! The token of a real bot, for development.
 
 use std::{fmt, fs::File, io::Read, path::Path};
 
 use minigate_init_data::Signer;
 
-/// More than any token has, so that a file of another kind is not read whole.
+/// More bytes than any token has, so that other files are not read completely.
 const FILE_LIMIT_BYTES: u64 = 4_096;
 
 /// A bot's token. It cannot be formatted: only the bot's id can.
@@ -21,7 +21,7 @@ impl fmt::Debug for BotToken {
 }
 
 impl BotToken {
-    /// The token, white space around it left out; `None` if it is none.
+    /// Parses a token, ignoring white space around it; `None` if it is invalid.
     pub fn parse(text: &str) -> Option<Self> {
         let token = text.trim();
         Signer::from_bot_token(token).ok()?;
@@ -29,10 +29,10 @@ impl BotToken {
         Some(Self { token: token.to_owned(), bot_id })
     }
 
-    /// The token in a file that holds nothing else.
+    /// Reads a file that contains only a token.
     ///
     /// # Errors
-    /// What is wrong, without anything of the file.
+    /// The reason, without any of the file's contents.
     pub fn read(path: &Path) -> Result<Self, String> {
         if path.to_str().and_then(Self::parse).is_some() {
             return Err(
@@ -48,7 +48,7 @@ impl BotToken {
         Self::parse(&text).ok_or_else(|| format!("{} holds {NOT_A_TOKEN}", path.display()))
     }
 
-    /// The bot's id, which stands before the colon.
+    /// The bot's id, before the colon.
     pub fn bot_id(&self) -> u64 {
         self.bot_id
     }
@@ -59,7 +59,7 @@ impl BotToken {
     }
 }
 
-/// What is said where a token was expected.
+/// The message for an invalid token.
 pub const NOT_A_TOKEN: &str =
     "no bot token; it must be what BotFather gave you, such as 123456789:AAE..., and nothing else";
 

@@ -1,4 +1,4 @@
-//! The API together with the AWS that it needs.
+//! The API with the AWS services that it needs.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -15,30 +15,30 @@ use crate::{
     workers::{self, Runner, Workers},
 };
 
-/// What a deployment is made of; its tables are made here too.
+/// The template of a deployment, which defines the tables.
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 
-/// How a development server is started.
+/// The options of a development server.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The port of the API; 0 takes any free one.
     pub port: u16,
     /// The port of the embedded AWS endpoint; 0 takes any free one.
     pub aws_port: u16,
-    /// Where the embedded DynamoDB and Secrets Manager keep their data; in memory without.
+    /// The folder of the embedded DynamoDB and Secrets Manager; in memory if absent.
     pub data_dir: Option<PathBuf>,
-    /// An emulator that runs already, used instead of the embedded services.
+    /// A running emulator, which replaces the embedded services.
     pub aws_endpoint: Option<AwsEndpoint>,
-    /// The token of a real bot, put into the development bot's secret.
+    /// The token of a real bot, stored in the development bot's secret.
     pub bot_token: Option<BotToken>,
-    /// Variables that are set on top of those of [`development::variables`].
+    /// Variables that override those of [`development::variables`].
     pub variables: Vec<(String, String)>,
     /// What the queues do that AWS permits and seldom does.
     pub queue_faults: QueueFaults,
 }
 
 impl Options {
-    /// The development variables, with those of the options in their place.
+    /// The development variables, overridden by those of the options.
     pub fn environment(&self) -> Vec<(String, String)> {
         let is_overridden = |name: &str| self.variables.iter().any(|(other, _)| other == name);
         let defaults =
@@ -52,19 +52,19 @@ impl Options {
     }
 }
 
-/// Why a development server does not start.
+/// Why a development server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum DevError {
-    /// The API does not start.
+    /// The API cannot start.
     #[error(transparent)]
     Api(#[from] ApiError),
-    /// The embedded AWS does not start.
+    /// The embedded AWS cannot start.
     #[error("the AWS endpoint: {0}")]
     Aws(#[from] embedded::StartError),
     /// The tables cannot be created.
     #[error("the tables of template.yaml cannot be created: {0}")]
     Tables(#[from] TemplateError),
-    /// The endpoint does not do what is asked of it.
+    /// The endpoint cannot be used.
     #[error("the AWS endpoint: {0}")]
     Endpoint(#[from] EndpointError),
     /// A queue cannot be created.
@@ -101,7 +101,7 @@ impl Aws {
 }
 
 impl DevServer {
-    /// Starts all of it, with the tables and the development secrets in place.
+    /// Starts the API and AWS, and creates tables and development secrets.
     ///
     /// # Errors
     /// [`DevError`].
@@ -140,7 +140,7 @@ impl DevServer {
         self.runner.fire(job, unix_millis).await
     }
 
-    /// Where the API is.
+    /// The URL of the API.
     pub fn base_url(&self) -> String {
         self.api.base_url()
     }
@@ -150,12 +150,12 @@ impl DevServer {
         self.aws.endpoint_url()
     }
 
-    /// The secrets that the environment names, as they were at the start.
+    /// The secrets of the environment, as they were at start-up.
     pub fn secrets(&self) -> &[NamedSecret] {
         &self.secrets
     }
 
-    /// Lets what is under way finish, and stops. An endpoint that ran before goes on running.
+    /// Finishes running requests, and stops. A running endpoint is left alone.
     pub async fn shutdown(self) {
         drop(self.runner);
         self.api.shutdown().await;
@@ -165,7 +165,7 @@ impl DevServer {
     }
 }
 
-/// The embedded AWS, with the tables and the development secrets in it.
+/// The embedded AWS, with tables and development secrets.
 ///
 /// # Errors
 /// [`DevError`].
@@ -183,8 +183,7 @@ pub async fn start_aws(options: &Options) -> Result<EmbeddedAws, DevError> {
     Ok(aws)
 }
 
-/// Makes the tables and the development secrets on an endpoint that runs already, as far as they are
-/// missing there; what the secrets are then.
+/// Creates missing tables and development secrets on a running endpoint. Returns the state of the secrets.
 ///
 /// # Errors
 /// [`DevError`].

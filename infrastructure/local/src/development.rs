@@ -1,4 +1,4 @@
-//! What a deployment would set, for a laptop: none of it is secret, and all of it is a dummy.
+//! The configuration of a development deployment: public dummy values, none of them secret.
 
 use minigate_init_data::{ConfigError, Error, Signer};
 
@@ -49,7 +49,7 @@ pub fn signing_secret() -> String {
 /// Init data of a user, signed by the development bot at `now`, in Unix seconds.
 ///
 /// # Errors
-/// [`Error`] if the fields cannot be signed; they can.
+/// [`Error`] if the fields cannot be signed, which does not happen.
 pub fn init_data(user_id: u64, now: u64) -> Result<String, InitDataError> {
     init_data_of(BOT_TOKEN, user_id, now)
 }
@@ -57,7 +57,7 @@ pub fn init_data(user_id: u64, now: u64) -> Result<String, InitDataError> {
 /// The same, signed by a real bot.
 ///
 /// # Errors
-/// [`Error`] if the fields cannot be signed; they can.
+/// [`Error`] if the fields cannot be signed, which does not happen.
 pub fn real_init_data(bot: &BotToken, user_id: u64, now: u64) -> Result<String, InitDataError> {
     init_data_of(bot.reveal(), user_id, now)
 }
@@ -70,11 +70,11 @@ fn init_data_of(token: &str, user_id: u64, now: u64) -> Result<String, InitDataE
     Ok(Signer::from_bot_token(token)?.sign(&fields, now)?)
 }
 
-/// Why there is no development init data.
+/// Why development init data cannot be signed.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub enum InitDataError {
-    /// The token is not one.
+    /// The token is invalid.
     Token(#[from] ConfigError),
     /// The fields cannot be signed.
     Fields(#[from] Error),

@@ -4,8 +4,8 @@
 //! - [`routes`] merges the functions, and [`reference`] makes the API reference of them.
 //! - [`workers`] lists the functions of queues and schedules, and invokes them as SQS and EventBridge do.
 //! - [`development`] holds the values that a deployment would set: names, secrets, the dummy bot.
-//! - [`Api`] serves the routes on any AWS endpoint; [`DevServer`] brings its own, or prepares an
-//!   [`AwsEndpoint`] that runs already.
+//! - [`Api`] serves the routes on any AWS endpoint; [`DevServer`] embeds its own, or prepares a
+//!   running [`AwsEndpoint`].
 
 mod api;
 mod aws_endpoint;

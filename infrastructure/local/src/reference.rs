@@ -1,7 +1,7 @@
-//! The API reference: what the routes say of themselves, and what holds for all of them.
+//! The API reference: the routes' own descriptions, and what all of them share.
 //!
-//! Which refusals an operation can answer follows from its credentials, its parameters and its body,
-//! so that stands here, once. An operation names only those of its own, and what its answers mean.
+//! The possible refusals of an operation follow from its credentials, parameters and body, so they are
+//! derived here. An operation describes only its own refusals and its responses.
 
 use minigate_platform::schemas;
 use utoipa::{
@@ -44,16 +44,16 @@ fn complete() -> openapi::OpenApi {
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers(
-        (url = "/", description = "Where this document is served"),
+        (url = "/", description = "This deployment"),
         (url = "http://127.0.0.1:3000", description = "`cargo dev`"),
     ),
     tags(
-        (name = "sessions", description = "How a Mini App's user logs in and stays logged in"),
+        (name = "sessions", description = "Log in, refresh and revoke"),
         (name = "profile", description = "The user's own profile"),
         (name = "verify", description = "Verification of init data for other back ends"),
-        (name = "keys", description = "What others need to work with this API"),
-        (name = "system", description = "What administrators see and change"),
-        (name = "health", description = "How the deployment is doing"),
+        (name = "keys", description = "Public keys and the API reference"),
+        (name = "system", description = "Administration"),
+        (name = "health", description = "Health of the deployment"),
     ),
     components(schemas(
         schemas::CacheNamespace, schemas::CacheTag, schemas::Code, schemas::DisplayName,
@@ -90,29 +90,23 @@ impl Modify for Credentials {
     }
 }
 
-/// A refusal that several operations can answer: its status, its name, what it means.
+/// A refusal that several operations share: status, name and meaning.
 type Refusal = (&'static str, &'static str, &'static str);
 
-const BAD_REQUEST: Refusal = (
-    "400",
-    "BadRequest",
-    "A header, a part of the path, a parameter or the form of the body is wrong",
-);
+const BAD_REQUEST: Refusal =
+    ("400", "BadRequest", "A header, a parameter or the syntax of the body is invalid");
 const UNAUTHORIZED: Refusal = ("401", "Unauthorized", "The credentials are missing or refused");
-const FORBIDDEN: Refusal = (
-    "403",
-    "Forbidden",
-    "Not for this user, or not by this way: the API is reached through its own domain",
-);
-const TOO_LARGE: Refusal = ("413", "BodyTooLarge", "The body is longer than this route takes");
+const FORBIDDEN: Refusal =
+    ("403", "Forbidden", "Not permitted to this user, or not called through the API's own domain");
+const TOO_LARGE: Refusal = ("413", "BodyTooLarge", "The body exceeds the limit of this route");
 const NOT_JSON: Refusal = ("415", "UnsupportedMediaType", "The body is not `application/json`");
-const UNPROCESSABLE: Refusal = ("422", "BodyInvalid", "A field of the body is wrong");
+const UNPROCESSABLE: Refusal = ("422", "BodyInvalid", "The body has an invalid field");
 const RATE_LIMITED: Refusal = ("429", "RateLimited", "Too many requests");
-const INTERNAL: Refusal = ("500", "InternalError", "An error of ours, which has been logged");
+const INTERNAL: Refusal = ("500", "InternalError", "An internal error, which has been logged");
 const UNAVAILABLE: Refusal = (
     "503",
     "Unavailable",
-    "The database or the keys do not answer, or it took too long; try again",
+    "The database or the keys are unavailable, or the request timed out; retry later",
 );
 
 const REFUSALS: [Refusal; 9] = [
@@ -127,7 +121,7 @@ const REFUSALS: [Refusal; 9] = [
     UNAVAILABLE,
 ];
 
-/// The headers of answers, by name; in the reference they are components.
+/// The response headers, by name; components in the reference.
 fn headers() -> [(&'static str, Header); 8] {
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let header = |schema: ObjectBuilder, description: &str| {
@@ -137,7 +131,7 @@ fn headers() -> [(&'static str, Header); 8] {
     [
         (
             "Cache-Control",
-            header(text().max_length(Some(256)), "How long a cache may keep the answer"),
+            header(text().max_length(Some(256)), "How long caches may keep the response"),
         ),
         (
             "ETag",
@@ -150,7 +144,7 @@ fn headers() -> [(&'static str, Header); 8] {
             "Location",
             header(
                 text().pattern(Some("^/v1/sessions/[0-9a-f]{32}$")),
-                "Where what was made can be found",
+                "The path of the new session",
             ),
         ),
         (
@@ -162,17 +156,11 @@ fn headers() -> [(&'static str, Header); 8] {
         ),
         (
             "RateLimit-Policy",
-            header(text().max_length(Some(1024)), "The limits that the request counted against"),
+            header(text().max_length(Some(1024)), "The limits that apply to the request"),
         ),
-        ("Retry-After", header(seconds, "After how many seconds to try again")),
-        (
-            "WWW-Authenticate",
-            header(text().pattern(Some("^Bearer, tma$")), "The schemes that are taken"),
-        ),
-        (
-            "X-Request-Id",
-            header(text().max_length(Some(256)), "The id of the request, as in the logs"),
-        ),
+        ("Retry-After", header(seconds, "Seconds to wait before a retry")),
+        ("WWW-Authenticate", header(text().pattern(Some("^Bearer, tma$")), "The accepted schemes")),
+        ("X-Request-Id", header(text().max_length(Some(256)), "The request id, as in the logs")),
     ]
 }
 
@@ -180,7 +168,7 @@ fn header_ref(name: &str) -> RefOr<Header> {
     RefOr::Ref(Ref::new(format!("#/components/headers/{name}")))
 }
 
-/// The refusals and the headers that operations refer to.
+/// Adds the shared refusals and headers.
 fn describe_answers(components: &mut Components) {
     for (name, header) in headers() {
         components.headers.insert(name.to_owned(), header.into());
@@ -192,7 +180,7 @@ fn describe_answers(components: &mut Components) {
     }
 }
 
-/// The parts of an answer that its status decides.
+/// Adds the parts of a response that depend on its status.
 fn complete_response(status: &str, is_limited: bool, response: &mut Response) {
     let known = headers().map(|(name, _)| name);
     for (name, header) in &mut response.headers {
@@ -249,7 +237,7 @@ fn complete_operation(operation: &mut Operation) {
     }
 }
 
-/// The schema of an `Option<T>` becomes that of the `T`; whether it was one.
+/// Replaces the schema of an `Option<T>` by that of `T`. Returns whether it did.
 fn not_null(schema: &mut RefOr<Schema>) -> bool {
     let is_null = |item: &RefOr<Schema>| matches!(item, RefOr::T(Schema::Object(object)) if object.schema_type == SchemaType::Type(Type::Null));
     let RefOr::T(Schema::OneOf(one_of)) = &schema else { return false };

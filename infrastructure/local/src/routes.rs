@@ -1,6 +1,6 @@
-//! Every function's routes in one router.
+//! The routes of all functions in one router.
 //!
-//! The function `authorizer` has no routes: API Gateway asks it, and nobody else does. Its binary runs
+//! The function `authorizer` has no routes: only API Gateway calls it. Its binary runs
 //! in tests and under `cargo lambda watch`.
 
 use minigate_platform::{Function, Router};

@@ -1,8 +1,8 @@
-//! The development deployment's secrets: made where they are missing, and looked for where the
+//! The secrets of the development deployment: created if they are missing, and only looked up if the
 //! environment names others.
 //!
-//! What is there stays as it is, unless a real bot's token is given. Then nothing verifies any longer
-//! that the public values of [`development`] could sign.
+//! Existing secrets are kept, unless a real bot's token is given. Then the public values of
+//! [`development`] can no longer sign anything that verifies.
 
 use aws_sdk_secretsmanager::{
     Client, error::SdkError, operation::get_secret_value::GetSecretValueError,
@@ -18,34 +18,34 @@ use crate::{
     development::{self, BOT_SECRET, SIGNING_SECRET},
 };
 
-/// A secret that the environment names, as it was at the start.
+/// A secret of the environment, as it was at start-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedSecret {
-    /// What names it.
+    /// The variable that names it.
     pub variable: &'static str,
     /// Its name or ARN.
     pub id: String,
-    /// What is there.
+    /// Its state.
     pub state: SecretState,
 }
 
-/// What is in a secret.
+/// The state of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretState {
     /// The bot that does not exist.
     DevelopmentBot,
     /// A bot with this id.
     Bot(u64),
-    /// Some signing key.
+    /// A signing key.
     SigningKey,
-    /// Nothing: there is no such secret.
+    /// The secret does not exist.
     Missing,
-    /// Something else than a bot's secret.
+    /// The value is not a bot's secret.
     Malformed,
 }
 
-/// Creates the development secrets that the configuration names and that are missing. A bot's token
-/// replaces what is in the bot's secret.
+/// Creates missing development secrets of the configuration. A bot's token replaces the value of the bot's
+/// secret.
 pub(crate) async fn create_missing(
     endpoint_url: &str,
     config: &Config,
@@ -81,7 +81,7 @@ pub(crate) async fn create_missing(
     Ok(())
 }
 
-/// What is in each of the secrets that the configuration names.
+/// The state of each secret of the configuration.
 pub(crate) async fn find(
     endpoint_url: &str,
     config: &Config,
@@ -107,7 +107,7 @@ pub(crate) async fn find(
     Ok(found)
 }
 
-/// The token in a bot's secret, if the rest of it is as functions want it.
+/// The token in a bot's secret, if the secret is valid.
 fn token_in(text: &str) -> Option<BotToken> {
     let secret: serde_json::Value = serde_json::from_str(text).ok()?;
     let token = BotToken::parse(secret["token"].as_str()?)?;
@@ -164,7 +164,7 @@ impl Vault<'_> {
         }
     }
 
-    /// Puts the value twice: what was there before must not verify as the previous version.
+    /// Puts the value twice, so that the old one does not verify as the previous version.
     async fn replace(&self, id: &str, text: &str) -> Result<(), EndpointError> {
         self.put(id, text).await?;
         self.put(id, text).await

@@ -1,4 +1,4 @@
-//! The cache: what its namespaces share.
+//! The cache: the shared part of its namespaces.
 
 use std::{
     collections::BTreeMap,
@@ -28,14 +28,14 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 const DEFAULT_SKEW: Duration = Duration::from_millis(50);
 const LONGEST_SKEW: Duration = Duration::from_secs(60);
-/// A stamp is needed for as long as an entry from before it may be there.
+/// A stamp is kept as long as an entry from before it may exist.
 const STAMP_SECONDS: i64 = 2 * MAX_TTL.as_secs() as i64 + 24 * 60 * 60;
 const INVALIDATION_TRIES: u32 = 3;
 const INVALIDATION_PAUSE: Duration = Duration::from_millis(50);
 
 /// A two-level cache. Cloning is cheap, and clones are the same cache.
 ///
-/// Make one per process. Making it calls nothing and starts nothing.
+/// Create one per process. Building it makes no call and starts no task.
 #[derive(Clone, Debug)]
 pub struct Cache(pub(crate) Arc<Shared>);
 
@@ -99,39 +99,41 @@ impl Cache {
         NamespaceBuilder::new(self.clone(), name, ttl)
     }
 
-    /// Invalidates every entry with this tag, in all namespaces and instances, with one small
-    /// write: no entry whose load began before now is served, in this process at once, in others
-    /// within their [`tag_window`](NamespaceBuilder::tag_window), and nowhere by a
-    /// [`consistent`](crate::Lookup::consistent) lookup. Call it after the write that made them
-    /// wrong.
+    /// Invalidates every entry with this tag, in all namespaces and instances, with one small write.
+    ///
+    /// Entries whose load started before now are no longer served: in this process at once, in others
+    /// within their [`tag_window`](NamespaceBuilder::tag_window), and by
+    /// [`consistent`](crate::Lookup::consistent) lookups never. Call it after the write that made them
+    /// stale.
     ///
     /// # Errors
-    /// [`InvalidateError`] if the second level did not take it in three tries.
+    /// [`InvalidateError`] after three failed attempts.
     pub async fn invalidate_tag(&self, tag: &Tag) -> Result<(), InvalidateError> {
         self.invalidate(tag, tag.name()).await
     }
 
     /// Invalidates every entry of a namespace, like [`invalidate_tag`](Self::invalidate_tag). A
-    /// namespace that this process does not have is invalidated for those that have it.
+    /// namespace unknown to this process is invalidated for those that know it.
     ///
     /// # Errors
-    /// [`InvalidateError`] if the second level did not take it in three tries.
+    /// [`InvalidateError`] after three failed attempts.
     pub async fn clear_namespace(&self, name: &str) -> Result<(), InvalidateError> {
         self.invalidate(&Tag::of_namespace(name), name).await
     }
 
-    /// Invalidates every entry with this tag before they become wrong: nothing whose load begins
-    /// within `hold` is kept, so each lookup in that time loads by itself. Call it before a write, and
-    /// end the write within `hold`: no other call is then needed, and nobody stays with the former
-    /// value even if the process dies in the middle. Clocks may differ by
+    /// Invalidates every entry with this tag before a write makes them stale.
+    ///
+    /// Values whose load starts within `hold` are not kept, so lookups in that time load. Call it before a
+    /// write, and finish the write within `hold`. No further call is needed, and no instance keeps the
+    /// old value even if this process dies halfway. Clocks may differ by
     /// [`max_clock_skew`](CacheBuilder::max_clock_skew).
     ///
-    /// Other instances see it as for [`invalidate_tag`](Self::invalidate_tag). It cannot be taken back,
-    /// and holds also if the write is not made.
+    /// It reaches other instances as [`invalidate_tag`](Self::invalidate_tag) does. It cannot be undone, and
+    /// stays in force if the write is not made.
     ///
     /// # Errors
-    /// [`InvalidateError`] if the second level did not take it in three tries. This process then keeps
-    /// what it has: the write should not be made.
+    /// [`InvalidateError`] after three failed attempts. This process then keeps its entries: do not make
+    /// the write.
     pub async fn hold_tag(&self, tag: &Tag, hold: Duration) -> Result<(), InvalidateError> {
         let stamp = self.0.clock.unix_millis().saturating_add(millis(hold));
         self.write_stamp(tag, tag.name(), stamp).await?;
@@ -171,7 +173,7 @@ impl Cache {
         }
     }
 
-    /// What was counted in this process, by namespace. A namespace without a handle is left out.
+    /// The counters of this process, by namespace. Namespaces without a handle are omitted.
     pub fn metrics(&self) -> CacheMetrics {
         let namespaces = self.0.namespaces();
         let measured = namespaces.iter().filter_map(|(name, registered)| {
@@ -221,31 +223,30 @@ impl fmt::Debug for CacheBuilder {
 }
 
 impl CacheBuilder {
-    /// Who runs loads and refreshes: [`TokioSpawn`] unless set.
+    /// The spawner of loads and refreshes; [`TokioSpawn`] by default.
     pub fn spawner(self, spawner: impl Spawn) -> Self {
         Self { spawner: Box::new(spawner), ..self }
     }
 
-    /// How long a call to the second level may take before it counts as an error. 1 ms to 60 s,
-    /// 250 ms unless set.
+    /// The timeout of a call to the second level: 1 ms to 60 s, 250 ms by default.
     pub fn level_timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// By how much the clocks of two instances differ at most: up to 60 s, 50 ms unless set.
+    /// The greatest clock skew between two instances: up to 60 s, 50 ms by default.
     ///
-    /// For so long after an invalidation, what is loaded is not cached. Where clocks differ by
-    /// more, an invalidated value may be served until its TTL ends.
+    /// Values loaded within this time after an invalidation are not cached. With a greater skew, an
+    /// invalidated value may be served until it expires.
     pub fn max_clock_skew(self, skew: Duration) -> Self {
         Self { skew, ..self }
     }
 
-    /// What this instance calls itself in leases; random unless set. No two may have the same.
+    /// The unique name of this instance in leases; random by default.
     pub fn owner(self, owner: impl Into<String>) -> Self {
         Self { owner: Some(owner.into()), ..self }
     }
 
-    /// Checks the settings and makes the cache.
+    /// Validates the settings and builds the cache.
     ///
     /// # Errors
     /// [`BuildError`], which names the setting.

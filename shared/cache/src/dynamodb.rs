@@ -13,8 +13,8 @@ use aws_sdk_dynamodb::{
 
 use crate::level::{Answer, Claim, Consistency, Item, Lease, LevelError, Overwrite, SecondLevel};
 
-/// How long a call may take unless told otherwise. DynamoDB answers in single-digit milliseconds;
-/// the first call of a process, which opens a connection, takes longer.
+/// The default timeout of a call. DynamoDB usually responds within 10 ms; the first call of a process,
+/// which opens a connection, takes longer.
 const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
 const STARTED: &str = "started";
 const BLOB: &str = "v";
@@ -27,8 +27,8 @@ type Attributes = HashMap<String, AttributeValue>;
 /// A DynamoDB table with a partition key of type string and no sort key. Other items may live in
 /// it; the cache's have a prefix.
 ///
-/// A call is tried once, with a timeout of its own, whatever the client's configuration says.
-/// Needed are `dynamodb:GetItem`, `BatchGetItem`, `PutItem`, `UpdateItem` and `DeleteItem`.
+/// A call is attempted once, with this level's timeout, whatever the client's configuration. It needs
+/// `dynamodb:GetItem`, `BatchGetItem`, `PutItem`, `UpdateItem` and `DeleteItem`.
 ///
 /// | item | attributes |
 /// |---|---|
@@ -46,10 +46,10 @@ pub struct DynamoLevel {
 }
 
 impl DynamoLevel {
-    /// The table with this name. Makes no call.
+    /// A table by name. Makes no call.
     ///
-    /// Unless told otherwise its partition key is `PK`, its time-to-live attribute `ttl`, and the
-    /// cache's keys begin with `CACHE#`.
+    /// By default, the partition key is `PK`, the time-to-live attribute `ttl`, and the cache's keys begin
+    /// with `CACHE#`.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self {
             client,
@@ -61,21 +61,21 @@ impl DynamoLevel {
         }
     }
 
-    /// What the cache's keys begin with. Caches with different prefixes have nothing in common.
+    /// Sets the prefix of the cache's keys. Caches with different prefixes are independent.
     #[must_use]
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into(), ..self }
     }
 
-    /// The names of the partition key and of the time-to-live attribute. Neither may be `started`,
+    /// Sets the names of the partition key and the time-to-live attribute. Neither may be `started`,
     /// `v`, `stamp`, `owner` or `until`.
     #[must_use]
     pub fn attributes(self, key: impl Into<String>, expiry: impl Into<String>) -> Self {
         Self { key: key.into(), expiry: expiry.into(), ..self }
     }
 
-    /// How long a call may take, 250 ms unless told otherwise. The cache has a timeout of its own,
-    /// [`level_timeout`](crate::CacheBuilder::level_timeout); the shorter one counts.
+    /// Sets the timeout of a call, 250 ms by default. The cache has its own,
+    /// [`level_timeout`](crate::CacheBuilder::level_timeout); the shorter one applies.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }

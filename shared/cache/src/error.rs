@@ -1,6 +1,6 @@
-//! What can be wrong. [`NameError`] and [`BuildError`] are faults of the code that uses the cache
-//! and show when it starts or first names a thing; [`LoadError`] is the loader's; a fault of the
-//! second level is never an error of a read, only of an invalidation ([`InvalidateError`]).
+//! Errors. [`NameError`] and [`BuildError`] are mistakes in the code that uses the cache, found at start-up
+//! or when a name is first used. [`LoadError`] is that of the loader. A failing second level never fails a
+//! read, only an invalidation ([`InvalidateError`]).
 
 use std::{error::Error, sync::Arc, time::Duration};
 
@@ -15,17 +15,17 @@ pub type SharedError = Arc<dyn Error + Send + Sync + 'static>;
 pub struct NameError {
     /// `key` or `tag`.
     pub what: &'static str,
-    /// How long it is.
+    /// The length.
     pub bytes: usize,
-    /// How long it may be.
+    /// The greatest length.
     pub limit: usize,
 }
 
-/// Why a cache or a namespace is not built. The message names the setting.
+/// Why a cache or a namespace cannot be built. Messages name the setting.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The name is empty, too long or has other characters than `a-z`, `0-9`, `-` and `_`.
+    /// The name is empty, too long or has characters other than `a-z`, `0-9`, `-` and `_`.
     #[error("the namespace {0:?} must have 1 to 64 characters, each a-z, 0-9, - or _")]
     Name(String),
     /// The namespace exists, perhaps with another type of value.
@@ -35,75 +35,75 @@ pub enum BuildError {
     Taken {
         /// The namespace.
         name: String,
-        /// The type of value that it has.
+        /// The registered type of value.
         first: &'static str,
-        /// The type that was asked for.
+        /// The requested type.
         second: &'static str,
     },
-    /// A duration is zero or absurd.
+    /// A duration is out of range.
     #[error("{of}: {setting} of {value:?} must be {least:?} to {most:?}")]
     Duration {
         /// The namespace, or `the cache`.
         of: String,
         /// The name of the setting.
         setting: &'static str,
-        /// What it was set to.
+        /// The invalid value.
         value: Duration,
-        /// The shortest that is accepted.
+        /// The minimum.
         least: Duration,
-        /// The longest that is accepted.
+        /// The maximum.
         most: Duration,
     },
-    /// A fraction is no fraction.
+    /// A fraction is out of range.
     #[error("{of}: {setting} of {value} must be at least {least} and at most {most}")]
     Fraction {
         /// The namespace.
         of: String,
         /// The name of the setting.
         setting: &'static str,
-        /// What it was set to.
+        /// The invalid value.
         value: f64,
-        /// The least that is accepted.
+        /// The minimum.
         least: f64,
-        /// The most that is accepted.
+        /// The maximum.
         most: f64,
     },
-    /// A size is too small or too large.
+    /// A size is out of range.
     #[error("{of}: {setting} of {value} bytes must be {least} to {most}")]
     Size {
         /// The namespace.
         of: String,
         /// The name of the setting.
         setting: &'static str,
-        /// What it was set to.
+        /// The invalid value.
         value: u64,
-        /// The least that is accepted.
+        /// The minimum.
         least: u64,
-        /// The most that is accepted.
+        /// The maximum.
         most: u64,
     },
 }
 
-/// Why there is no value. Callers who waited for one load get the same error.
+/// Why there is no value. All callers of a load get the same error.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The loader failed and no stale value was at hand.
+    /// The loader failed, and there was no stale value.
     #[error("the loader failed")]
     Failed(#[source] SharedError),
-    /// The hard timeout passed and no stale value was at hand.
+    /// The hard timeout passed, and there was no stale value.
     #[error("no value within the hard timeout")]
     TimedOut,
     /// The loader panicked.
     #[error("the loader panicked")]
     Panicked,
-    /// The spawner dropped the load before it ended, as a runtime does that shuts down.
+    /// The spawner dropped the load, for example because the runtime is shutting down.
     #[error("the load was dropped before it ended")]
     Abandoned,
 }
 
 impl LoadError {
-    /// The loader's own error, when it is of this type.
+    /// The loader's error, if it has this type.
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         match self {
             Self::Failed(error) => error.downcast_ref(),
@@ -112,14 +112,14 @@ impl LoadError {
     }
 }
 
-/// An invalidation that may not have reached the second level: other instances may serve what it
-/// was to invalidate. This instance does not. It was tried three times, and repeating it is safe.
+/// An invalidation may not have reached the second level after three attempts: other instances may serve
+/// invalidated values. This instance does not. Retrying is safe.
 #[derive(Debug, thiserror::Error)]
 #[error("the invalidation of {tag} was not written")]
 pub struct InvalidateError {
     /// The tag or namespace.
     pub tag: String,
-    /// What the second level said.
+    /// The error of the second level.
     #[source]
     pub source: LevelError,
 }

@@ -1,32 +1,32 @@
-//! What the cache needs of a second level.
+//! The interface of a second level.
 
 use std::{future::Future, pin::Pin};
 
-/// The answer of a second level. Boxed, so that a cache need not name its second level's type; next
-/// to a call over the network that costs nothing.
+/// The result of a second level. Boxed, so that the cache's type does not name the level; compared with a
+/// network call that costs nothing.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, LevelError>> + Send + 'a>>;
 
-/// Why the second level gave no answer. The cache counts it and goes on without.
+/// Why the second level failed. The cache counts it and continues without.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the cache's second level did not answer {operation}: {reason}")]
 pub struct LevelError {
-    /// What was asked.
+    /// The operation.
     pub operation: &'static str,
-    /// The error code, or what kind of failure it was. Holds no key and no value.
+    /// The error code or the kind of failure, without keys or values.
     pub reason: String,
 }
 
 /// How recent a read must be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Consistency {
-    /// Half the price; may miss what was written a moment ago.
+    /// Half the price; may miss recent writes.
     #[default]
     Eventual,
-    /// Sees every write that was answered before.
+    /// Sees every acknowledged write.
     Strong,
 }
 
-/// An entry as the second level keeps it.
+/// An entry of the second level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     /// When its load began, in Unix milliseconds. Of two items the one that began later is newer.
@@ -77,8 +77,8 @@ pub enum Claim {
 
 /// A store of small items, shared by instances.
 ///
-/// An implementation makes one attempt and gives up soon: the cache has its own way on. Every
-/// operation is atomic. Keys are those the cache makes; each kind of item has its own prefix.
+/// An implementation makes one attempt with a short timeout; the cache handles failures. Every operation is
+/// atomic. The cache generates the keys, with a prefix for each kind of item.
 pub trait SecondLevel: Send + Sync + 'static {
     /// Reads an entry. An item that is not of the expected form counts as
     /// `Err` with the reason `malformed`.

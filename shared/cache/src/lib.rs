@@ -1,4 +1,4 @@
-//! A two-level cache: this process's memory (moka) and a table that instances share (DynamoDB).
+//! A two-level cache: the memory of the process (moka), and a table that instances share (DynamoDB).
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@
 //! # async fn from_the_database(id: String) -> Result<Profile, std::io::Error> {
 //! #     Ok(Profile { name: id })
 //! # }
-//! # #[expect(clippy::disallowed_methods, reason = "what a program that has no clock yet does")]
+//! # #[expect(clippy::disallowed_methods, reason = "an example has no clock of its own")]
 //! # async fn example(client: aws_sdk_dynamodb::Client) -> Result<(), Box<dyn std::error::Error>> {
 //! // Once per process. A table with a string partition key `PK`; no call is made yet.
 //! let cache = Cache::builder(DynamoLevel::new(client, "cache"), SystemTime::now).build()?;
@@ -33,67 +33,63 @@
 //!     .await?;
 //! println!("{}, {:?} old, from {:?}", profile.name, profile.age(), profile.source());
 //!
-//! // After the profile was changed: everywhere, with one small write.
+//! // After changing the profile: invalidates it on all instances, with one small write.
 //! cache.invalidate_tag(&tags[0]).await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What is promised
+//! # Guarantees
 //!
-//! - **One load.** While a key is loaded, all who need it wait for that load, over all instances. If
-//!   the instance that loads is killed or frozen, another one takes over when its
-//!   [lease](NamespaceBuilder::lease) ends. Not promised while the second level is down: then there
-//!   is one load for each instance. The lease saves loads; it is no lock.
-//! - **Nothing too old.** A value is at most TTL and grace old, plus what the instances' clocks
-//!   differ by; counted from the *beginning* of its load, by the wall clock, on every read and at
-//!   both levels.
-//! - **Nothing invalidated.** Once an invalidation has returned, no lookup that begins more than a
-//!   [tag window](NamespaceBuilder::tag_window) later, and no [consistent](Lookup::consistent)
-//!   lookup that begins at all, is given a value whose load began before it; also when loads,
-//!   writes and invalidations overlap. This needs clocks that differ by no more than
-//!   [`max_clock_skew`](CacheBuilder::max_clock_skew). Where it cannot be checked, because the
-//!   second level does not answer, the value is loaded.
-//! - **Nobody waits** longer than the [hard timeout](NamespaceBuilder::hard_timeout) (of time in which
-//!   the process ran), and with a stale value at hand not longer than the
+//! - **Single-flight.** Loads of a key are single-flight across instances. If the loading instance is
+//!   killed or frozen, another one takes over when its [lease](NamespaceBuilder::lease) ends. While the
+//!   second level is down, each instance loads once. The lease saves loads; it is not a lock.
+//! - **Bounded age.** A value is at most TTL plus grace old, plus the clock skew between instances. Age
+//!   counts from the *start* of the load, by the wall clock, on every read and at both levels.
+//! - **No invalidated values.** Once an invalidation has returned, no lookup that starts more than a
+//!   [tag window](NamespaceBuilder::tag_window) later, and no [consistent](Lookup::consistent) lookup at
+//!   all, returns a value whose load started before the invalidation; also if loads, writes and
+//!   invalidations overlap. Clocks may differ by [`max_clock_skew`](CacheBuilder::max_clock_skew). If the
+//!   second level is unavailable for the check, the value is loaded.
+//! - **Bounded waits.** A lookup waits at most the [hard timeout](NamespaceBuilder::hard_timeout) (of time
+//!   in which the process ran), and with a stale value at most the
 //!   [soft timeout](NamespaceBuilder::soft_timeout).
-//! - **No error of the cache** is an error of a read. A second level that is slow, throttled, down or
-//!   full of items that do not decode makes loads and [`Metrics`]. Only an invalidation tells.
+//! - **Reads never fail because of the cache.** A second level that is slow, throttled, down or corrupt
+//!   causes loads and [`Metrics`]. Only invalidations report its errors.
 //!
 //! # How it works
 //!
-//! **Reading.** Memory first; a hit takes no lock and no allocation. Otherwise the first caller
-//! begins a *flight* on the [spawner](Spawn), which the others join: it reads the second level,
-//! takes the lease, runs the loader, hands out the value and then writes it. Because it is not the
-//! caller's, a caller who goes away does no harm. Those who do not get the lease serve what is stale,
-//! or look into the second level until the value is there or the lease has ended.
+//! **Reads.** Memory comes first; a hit needs no lock and no allocation. On a miss, the first caller starts a
+//! *flight* on the [spawner](Spawn), which others join. It reads the second level, takes the lease, runs
+//! the loader, returns the value and then writes it. Callers may be cancelled without affecting the flight.
+//! An instance without the lease serves a stale value, or polls the second level until the value is there
+//! or the lease has ended.
 //!
-//! **Invalidating without a scan.** A tag's item holds one number: when it was last invalidated. An
-//! entry is valid if its load began after that, and after the clocks' difference, for each of its
-//! tags and for its namespace. Numbers are read consistently, all of an entry in one call, and
-//! believed for the tag window. An entry younger than the window needs none of them.
+//! **Invalidation without a scan.** The item of a tag holds its *stamp*: the time of the last invalidation.
+//! An entry is valid if its load started after the stamps of its tags and its namespace, plus the clock
+//! skew. The stamps of an entry are read consistently, in one call, and are trusted for the tag window. For
+//! an entry younger than the window, no stamp is read.
 //!
-//! **Order.** An item of the second level is only written over by a load that began later, so that a
-//! process that was frozen in the middle of a load does not bring back an old value. A lease for a
-//! load that began before what is wanted is taken over: an invalidated key is loaded at once, and
-//! leases need not be given back.
+//! **Order.** Only a load that started later overwrites an item of the second level, so a process that was
+//! frozen during a load cannot restore an old value. An invalidation also overrides the leases of older
+//! loads: the key is loaded at once, and leases need no release.
 //!
-//! **Failing.** When a load fails and a stale value is at hand, that is served, and the loader rests
-//! for the [retry pause](NamespaceBuilder::retry_pause). After three errors in a row the second level
-//! rests too, for 100 ms at first and 3.2 s at most.
+//! **Failures.** If a load fails, the cache falls back to the stale value, if there is one, and does not
+//! retry during the [retry pause](NamespaceBuilder::retry_pause). After three consecutive errors, calls to
+//! the second level pause too, for 100 ms at first and at most 3.2 s.
 //!
 //! # Freezing hosts
 //!
-//! AWS Lambda freezes a process when its response is out. What goes on then (a refresh, a write to the
-//! second level) has to be registered with the host: give the cache a
-//! [spawner](CacheBuilder::spawner) that does so. Nothing breaks without; a refresh is lost or late.
+//! AWS Lambda freezes a process after its response. Background work (a refresh, a write to the second
+//! level) must then be registered with the host: set a [spawner](CacheBuilder::spawner) that does so.
+//! Without one, refreshes are late or lost, and nothing else breaks.
 //!
 //! # What it does not do
 //!
-//! It has no clock, reads no environment, logs nothing, creates no tables and starts no task but by
-//! the spawner. It runs within Tokio. A value in memory is not removed when it expires but when
-//! memory is full. An [insert](Lookup::insert) or [remove](Lookup::remove) does not reach the memory of
-//! other instances; an invalidation does.
+//! It has no clock of its own, reads no environment, logs nothing, creates no tables, and starts tasks only
+//! through the spawner. It needs Tokio. Values are evicted from memory when it is full, not when they
+//! expire. An [insert](Lookup::insert) or [remove](Lookup::remove) does not reach the memory of other
+//! instances; an invalidation does.
 
 mod cache;
 mod clock;
@@ -114,7 +110,7 @@ mod spawn;
 mod stamps;
 mod stored;
 
-/// Holds the README's example to what compiles.
+/// Compiles the README's example.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

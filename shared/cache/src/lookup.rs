@@ -1,4 +1,4 @@
-//! What can be done with one key.
+//! Reads and writes of one key.
 
 use std::{error::Error, fmt, future::Future, sync::Arc};
 
@@ -23,7 +23,7 @@ use crate::{
 /// How long a removed key refuses the results of older loads at least.
 const REMOVAL_MILLIS: i64 = 60_000;
 
-/// A key of a namespace, with how it is to be read or written.
+/// A key of a namespace, and the options of a read or write.
 #[must_use = "a lookup does nothing until it is asked for a value"]
 pub struct Lookup<'a, V> {
     core: &'a Arc<Core<V>>,
@@ -51,38 +51,35 @@ where
         Self { core, key, tags: &[], is_consistent: false, is_tolerant: false }
     }
 
-    /// Tags for what this lookup loads or inserts. What is cached already keeps those that it has.
+    /// Tags of the value that this lookup loads or inserts. Cached values keep their tags.
     pub fn tags(self, tags: &'a [Tag]) -> Self {
         Self { tags, ..self }
     }
 
-    /// Sees every invalidation that was answered before: for whoever reads what they just wrote.
-    /// Costs one small consistent read, and none where it is known already that there is nothing
-    /// valid.
+    /// Respects every acknowledged invalidation, to read one's own writes. Costs one small consistent read,
+    /// or none if it is already known that there is no valid value.
     pub fn consistent(self) -> Self {
         Self { is_consistent: true, ..self }
     }
 
-    /// Prefers what cannot be checked to an error: when the second level does not tell of
-    /// invalidations, and the load fails too or takes longer than the soft timeout, a value within
-    /// its grace is taken whose tags were checked within the
-    /// [outage window](crate::NamespaceBuilder::outage_window). For reads during an outage, also
-    /// [consistent](Self::consistent) ones, which then are not.
+    /// Prefers an unchecked value to an error. If the second level is unavailable, and the load fails or
+    /// exceeds the soft timeout, the lookup falls back to a value within its grace whose tags were checked
+    /// within the [outage window](crate::NamespaceBuilder::outage_window). For reads during an outage;
+    /// [consistent](Self::consistent) ones then are not consistent.
     pub fn tolerant(self) -> Self {
         Self { is_tolerant: true, ..self }
     }
 
-    /// The value, from memory, the second level or the loader, whichever has it first.
+    /// Returns the value from memory, the second level or the loader.
     ///
-    /// Of all callers that need the same key at the same time, one runs its loader; over all
-    /// instances too, unless the second level is down or a load takes longer than the
+    /// Loads are single-flight across instances, unless the second level is down or a load exceeds the
     /// [lease](crate::NamespaceBuilder::lease). The loader runs on the cache's
-    /// [spawner](crate::CacheBuilder::spawner) and goes on when the caller is dropped. It returns
-    /// the value, or an [`Entry`] with tags and a TTL of its own.
+    /// [spawner](crate::CacheBuilder::spawner) and continues if the caller is dropped. It returns the
+    /// value, or an [`Entry`] with its own tags and TTL.
     ///
     /// # Errors
-    /// [`LoadError`] when the loader failed, panicked or took longer than the hard timeout, and no
-    /// value within its grace is at hand.
+    /// [`LoadError`] if the loader failed, panicked or exceeded the hard timeout, and there is no value
+    /// within its grace.
     pub async fn get_or_load<F, L, E>(
         self,
         loader: impl FnOnce() -> F + Send + 'static,
@@ -102,11 +99,11 @@ where
         self.find(boxed, false).await?.ok_or(LoadError::Abandoned)
     }
 
-    /// Like [`get_or_load`](Self::get_or_load), where there may be no such thing: that is
-    /// remembered for the [negative TTL](crate::NamespaceBuilder::negative_ttl).
+    /// Like [`get_or_load`](Self::get_or_load) for values that may not exist; absence is cached for the
+    /// [negative TTL](crate::NamespaceBuilder::negative_ttl).
     ///
     /// # Errors
-    /// [`LoadError`] as there.
+    /// As [`get_or_load`](Self::get_or_load).
     pub async fn get_or_find<F, L, E>(
         self,
         loader: impl FnOnce() -> F + Send + 'static,
@@ -125,7 +122,7 @@ where
         self.find(boxed, true).await
     }
 
-    /// The value if one is cached and fresh, in memory or in the second level.
+    /// Returns the value if a fresh one is cached, in memory or in the second level.
     pub async fn get(self) -> Option<Cached<V>> {
         let core = self.core;
         if let Some(stored) = self.recall(false).await
@@ -162,11 +159,11 @@ where
         Some(stored)
     }
 
-    /// Puts a value, in place of whatever is there and of loads that are under way: for whoever
-    /// just wrote it to where it lives. Other instances may serve what they have in memory until its
-    /// TTL ends; to have it everywhere, invalidate a tag before.
+    /// Inserts a value that was just written to its source. It overrides cached values and running loads.
+    /// Other instances may serve their value from memory until it expires; to update all instances,
+    /// invalidate a tag first.
     ///
-    /// A fault of the second level is counted and not told.
+    /// Errors of the second level are only counted.
     pub async fn insert(self, value: impl Into<Entry<V>>) {
         let core = self.core;
         let Entry { value, tags, ttl } = value.into();
@@ -195,11 +192,10 @@ where
         }
     }
 
-    /// Removes the value here and in the second level, and refuses the results of loads that are
-    /// under way. Other instances may serve what they have in memory until its TTL ends; to reach
-    /// them, invalidate a tag instead.
+    /// Removes the value from memory and the second level, and discards the results of running loads. Other
+    /// instances may serve their value from memory until it expires; to reach them, invalidate a tag.
     ///
-    /// A fault of the second level is counted and not told.
+    /// Errors of the second level are only counted.
     pub async fn remove(self) {
         let key: Arc<str> = self.key.into();
         let started = self.core.now();

@@ -1,4 +1,4 @@
-//! A second level in this process.
+//! A second level in memory.
 
 use std::{
     collections::HashMap,
@@ -7,8 +7,8 @@ use std::{
 
 use crate::level::{Answer, Claim, Consistency, Item, Lease, Overwrite, SecondLevel};
 
-/// A second level in this process: for tests, and for a service of one process that has no table.
-/// It forgets nothing until it is dropped.
+/// A second level in the memory of the process, for tests and for single-process services without a table. It
+/// never evicts.
 #[derive(Debug, Default)]
 pub struct MemoryLevel(Mutex<Inner>);
 
@@ -31,12 +31,12 @@ impl MemoryLevel {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts an item as it is, whatever is there.
+    /// Puts a raw item unconditionally.
     pub fn put(&self, key: &str, item: Item) {
         self.lock().items.insert(key.to_owned(), item);
     }
 
-    /// The item as it is.
+    /// The raw item.
     pub fn item(&self, key: &str) -> Option<Item> {
         self.lock().items.get(key).cloned()
     }

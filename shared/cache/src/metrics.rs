@@ -1,4 +1,4 @@
-//! What is counted.
+//! Counters.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
 /// Declares the counters and their snapshot together, so that neither lacks one.
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// Counts of one namespace since it was built, in this process.
+        /// The counters of one namespace in this process, since it was built.
         ///
         /// Each call of a `get` is one of `memory_hits`, `shared_hits`, `stale_served` and
         /// `misses`.
@@ -16,9 +16,9 @@ macro_rules! counters {
         #[non_exhaustive]
         pub struct Metrics {
             $($(#[$doc])* pub $name: u64,)*
-            /// Entries in memory, about.
+            /// The approximate number of entries in memory.
             pub entries: u64,
-            /// Their weight in bytes, about.
+            /// Their approximate weight in bytes.
             pub weight: u64,
         }
 
@@ -40,19 +40,19 @@ counters! {
     memory_hits,
     /// Fresh values from the second level, one for each caller who waited for it.
     shared_hits,
-    /// Values served past their TTL, within their grace.
+    /// Stale values served within their grace.
     stale_served,
-    /// Calls that a load, or nothing, answered.
+    /// Calls that needed a load, or failed.
     misses,
-    /// Calls, of the above, whose answer was that there is no such thing.
+    /// Calls, of the above, whose value does not exist.
     absent_served,
-    /// Loads begun.
+    /// Loads started.
     loads,
     /// Loads that failed, panicked or did not end within the hard timeout.
     load_errors,
     /// Calls that ended with the hard timeout.
     timeouts,
-    /// Loads begun beside a caller who was served already.
+    /// Background refreshes started.
     refreshes,
     /// Times another instance held the lease of a key to load.
     lease_losses,
@@ -60,11 +60,11 @@ counters! {
     invalidated,
     /// Calls to the second level.
     calls,
-    /// Calls to the second level without an answer.
+    /// Calls to the second level that failed or timed out.
     level_errors,
-    /// Calls to the second level not made, because it pauses after errors.
+    /// Calls to the second level skipped during a pause after errors.
     level_pauses,
-    /// Items that did not decode.
+    /// Items that could not be decoded.
     undecodable,
     /// Values that were not written to the second level because serializing them failed.
     unencodable,

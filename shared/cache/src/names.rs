@@ -1,10 +1,10 @@
-//! Keys, tags, and how they are called in the second level.
+//! Keys and tags, and their names in the second level.
 
 use std::{fmt, sync::Arc};
 
 use crate::error::NameError;
 
-/// The longest key, in bytes. DynamoDB takes 2,048, prefix and namespace included.
+/// The longest key, in bytes. DynamoDB allows 2,048, including prefix and namespace.
 pub const MAX_KEY_BYTES: usize = 1024;
 /// The longest tag, in bytes.
 pub const MAX_TAG_BYTES: usize = 255;
@@ -13,7 +13,7 @@ pub const MAX_TAGS: usize = 16;
 /// The longest name of a namespace, in bytes.
 pub const MAX_NAME_BYTES: usize = 64;
 
-/// A name that entries of any namespace carry, and by which they are invalidated together.
+/// A name shared by entries of any namespace, to invalidate them together.
 ///
 /// Cloning is cheap.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,7 +35,7 @@ impl Tag {
         Self(format!("{NAMESPACE_PREFIX}{name}").into())
     }
 
-    /// As it was given.
+    /// The text of the tag.
     pub fn name(&self) -> &str {
         self.0.split_once('#').map_or("", |(_, name)| name)
     }

@@ -1,4 +1,4 @@
-//! A namespace: one type of value, with options of its own.
+//! A namespace: one type of value with its own options.
 
 use std::{
     collections::HashMap,
@@ -72,12 +72,12 @@ impl<V: Serialize + DeserializeOwned + Send + Sync + 'static> Namespace<V> {
     /// Invalidates all of it, as [`Cache::clear_namespace`] does.
     ///
     /// # Errors
-    /// [`InvalidateError`] if the second level did not take it in three tries.
+    /// [`InvalidateError`] after three failed attempts.
     pub async fn clear(&self) -> Result<(), InvalidateError> {
         Cache(Arc::clone(&self.0.shared)).clear_namespace(&self.0.name).await
     }
 
-    /// What was counted in this process.
+    /// The counters of this process.
     pub fn metrics(&self) -> Metrics {
         self.0.measure()
     }

@@ -1,4 +1,4 @@
-//! What a namespace's entries are allowed, checked when the namespace is built.
+//! The options of a namespace, validated when it is built.
 
 use std::{any::type_name, time::Duration};
 
@@ -12,9 +12,9 @@ pub const MIN_TTL: Duration = Duration::from_millis(10);
 pub const MAX_TTL: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 /// The longest timeout of a loader, and the longest lease.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(15 * 60);
-/// The longest time for which a tag's stamp may be believed without asking.
+/// The longest tag window.
 pub const MAX_TAG_WINDOW: Duration = Duration::from_secs(60 * 60);
-/// The largest item in the second level. DynamoDB takes 400 KB, keys and numbers included.
+/// The largest item in the second level, in bytes. DynamoDB allows 400 KB, including keys and numbers.
 pub const MAX_ITEM_BYTES: usize = 400_000;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -26,15 +26,15 @@ const DEFAULT_MEMORY: u64 = 8 << 20;
 const LEAST_MEMORY: u64 = 1 << 10;
 const MOST_MEMORY: u64 = 1 << 40;
 
-/// Which levels keep a namespace's entries. Tags reach all of them.
+/// The levels of a namespace. Tags work at all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Levels {
     /// Memory, then the shared second level.
     #[default]
     Both,
-    /// Memory only: for what is cheaper to load than to fetch.
+    /// Memory only, for values that are cheaper to load than to fetch.
     Memory,
-    /// The second level only: for large values that are read seldom.
+    /// The second level only, for large values that are rarely read.
     Shared,
 }
 
@@ -67,13 +67,13 @@ impl Options {
         self.levels != Levels::Memory
     }
 
-    /// A value that is older is never served.
+    /// The greatest age of a served value.
     pub(crate) fn oldest(&self) -> i64 {
         self.ttl + self.grace
     }
 }
 
-/// A namespace that is being put together. [`build`](Self::build) checks it.
+/// Builds a namespace. [`build`](Self::build) validates it.
 #[derive(Clone, Debug)]
 #[must_use = "a namespace is made by build()"]
 pub struct NamespaceBuilder {
@@ -121,103 +121,100 @@ impl NamespaceBuilder {
         }
     }
 
-    /// How long a value may be served after its TTL, while it is refreshed or when that fails.
-    /// Zero, the default, to [`MAX_TTL`].
+    /// How long a stale value may be served after its TTL, during a refresh or when it fails. Zero, the
+    /// default, to [`MAX_TTL`].
     pub fn grace(self, grace: Duration) -> Self {
         Self { grace, ..self }
     }
 
-    /// How long it is remembered that a thing does not exist, which
-    /// [`get_or_find`](crate::Lookup::get_or_find) learns. Zero, the default, for not at all; at
-    /// most the TTL. It has no grace.
+    /// The TTL of negative entries: that a value does not exist, as
+    /// [`get_or_find`](crate::Lookup::get_or_find) reports. Zero, the default, disables them; at most the
+    /// TTL. They have no grace.
     pub fn negative_ttl(self, ttl: Duration) -> Self {
         Self { negative_ttl: ttl, ..self }
     }
 
-    /// From which part of its TTL a value that is asked for is refreshed in the background, 0.05
-    /// to 0.95; unless set, never. Needs [`Levels`] with memory.
+    /// The fraction of the TTL after which a lookup refreshes the value in the background, 0.05 to 0.95; by
+    /// default never. Needs [`Levels`] with memory.
     pub fn refresh_ahead(self, fraction: f64) -> Self {
         Self { refresh_ahead: Some(fraction), ..self }
     }
 
-    /// By up to which part a TTL is shortened, differently for each load, so that what was loaded
-    /// together does not expire together. 0 to 0.5; 0.05 unless set.
+    /// The greatest fraction by which a TTL is shortened, random for each load, so that values loaded
+    /// together do not expire together. 0 to 0.5, 0.05 by default.
     pub fn jitter(self, fraction: f64) -> Self {
         Self { jitter: fraction, ..self }
     }
 
-    /// How long a caller waits for a load when a stale value is at hand; then it gets the stale
-    /// one and the load goes on. Zero, the default, to the hard timeout.
+    /// How long a caller with a stale value waits for a load. Then it gets the stale value, and the load
+    /// continues. Zero, the default, to the hard timeout.
     pub fn soft_timeout(self, timeout: Duration) -> Self {
         Self { soft_timeout: timeout, ..self }
     }
 
-    /// How long a caller waits at all, whatever it waits for, and how long a loader may run. At
-    /// most TTL and grace together; 5 s, or those if they are less, unless set.
+    /// The longest wait of a caller, and the longest run of a loader. At most TTL plus grace; by default
+    /// 5 s, or TTL plus grace if that is less.
     pub fn hard_timeout(self, timeout: Duration) -> Self {
         Self { hard_timeout: Some(timeout), ..self }
     }
 
-    /// After a loader failed and a stale value was served: how long that value is served without
-    /// another try. 2 s unless set.
+    /// How long a stale value is served without a retry after the loader failed. 2 s by default.
     pub fn retry_pause(self, pause: Duration) -> Self {
         Self { retry_pause: pause, ..self }
     }
 
-    /// How long an instance has for itself to load a key while others wait, 2 s unless set. It
-    /// should be longer than a load takes; when it has ended, another instance tries. `None` lets
-    /// every instance load for itself, which is right where a load costs less than the call for a
-    /// lease.
+    /// The lease: how long others wait for the instance that loads a key, 2 s by default. It should exceed
+    /// the duration of a load; when it ends, another instance loads. `None` lets every instance load by
+    /// itself, which suits loads that are cheaper than the call for a lease.
     pub fn lease(self, lease: impl Into<Option<Duration>>) -> Self {
         Self { lease: lease.into(), ..self }
     }
 
-    /// Which levels are used.
+    /// The levels.
     pub fn levels(self, levels: Levels) -> Self {
         Self { levels, ..self }
     }
 
-    /// For how long a tag's stamp is believed before the second level is asked again, 3 s unless
-    /// set: a value invalidated elsewhere is served for so long. Zero asks for every call.
+    /// How long a stamp is trusted before it is read again, 3 s by default: for so long, a value
+    /// invalidated elsewhere may be served. Zero reads it on every lookup.
     pub fn tag_window(self, window: Duration) -> Self {
         Self { tag_window: window, ..self }
     }
 
-    /// The same while the second level does not answer. Unless set it is no longer than
-    /// [`tag_window`](Self::tag_window), and values whose tags cannot be checked are loaded anew.
+    /// The tag window while the second level is unavailable; [`tag_window`](Self::tag_window) by default.
+    /// Values whose tags cannot be checked are reloaded.
     pub fn outage_window(self, window: Duration) -> Self {
         Self { outage_window: window, ..self }
     }
 
-    /// For how long the stamp of the whole namespace is believed even by
-    /// [consistent](crate::Lookup::consistent) lookups, zero unless set. Those then read the stamps
-    /// of the entry's own tags only, which is half of the price where there is one; in return they
-    /// see that the namespace was [cleared](crate::Cache::clear_namespace) so much later.
+    /// How long even [consistent](crate::Lookup::consistent) lookups trust the stamp of the namespace, zero
+    /// by default. They then read only the stamps of the entry's tags, at half the price for one tag, and
+    /// notice later that the namespace was [cleared](crate::Cache::clear_namespace).
     pub fn clear_window(self, window: Duration) -> Self {
         Self { clear_window: window, ..self }
     }
 
-    /// How many bytes of memory the values may weigh, by their serialized size; 8 MiB unless set.
+    /// The capacity of memory in bytes of serialized values; 8 MiB by default.
     pub fn max_memory(self, bytes: u64) -> Self {
         Self { max_memory: bytes, ..self }
     }
 
-    /// Values that are larger in the second level, after compression, stay in memory only and are
-    /// counted. [`MAX_ITEM_BYTES`] unless set.
+    /// The largest value in the second level, in bytes after compression; [`MAX_ITEM_BYTES`] by default.
+    /// Larger ones stay in memory only and are counted.
     pub fn max_item(self, bytes: usize) -> Self {
         Self { max_item: bytes, ..self }
     }
 
-    /// The version of the value's type, 0 unless set. Items of another version count as absent:
-    /// raise it when an old value would still decode and mean something else.
+    /// The version of the value type, 0 by default. Items of another version count as absent: raise it when
+    /// old values would still decode but mean something else.
     pub fn schema(self, version: u32) -> Self {
         Self { schema: version, ..self }
     }
 
-    /// Checks the namespace and adds it to the cache.
+    /// Validates the namespace and adds it to the cache.
     ///
     /// # Errors
-    /// [`BuildError`], which names the namespace and the setting, also when the name is taken.
+    /// [`BuildError`], with the namespace and the setting; also if the name is taken.
     pub fn build<V>(self) -> Result<Namespace<V>, BuildError>
     where
         V: Serialize + DeserializeOwned + Send + Sync + 'static,

@@ -1,16 +1,16 @@
-//! Who runs what outlives a call.
+//! Background work.
 
 use std::{future::Future, pin::Pin};
 
-/// Work that goes on when the call that began it has returned: a load, a refresh, a write to the
-/// second level. It ends by itself, in bounded time.
+/// Background work that may outlive the call that started it: a load, a refresh, a write to the second
+/// level. It ends in bounded time.
 pub type Work = Pin<Box<dyn Future<Output = ()> + Send + 'static>>;
 
-/// Runs work beside the calls.
+/// Runs background work.
 ///
-/// A host that freezes the process after a response, as AWS Lambda does, has to know of the work
-/// and to wait for it before it tells the platform that it is idle. Any `Fn(Work)` is a spawner.
-/// Work that is dropped before it ends costs a load, and nobody hangs.
+/// A host that freezes the process after a response, as AWS Lambda does, must track the work and wait for
+/// it before it reports the process as idle. Any `Fn(Work)` is a spawner. Dropped work costs a load; no
+/// caller hangs.
 pub trait Spawn: Send + Sync + 'static {
     /// Starts the work and returns at once.
     fn spawn(&self, work: Work);
@@ -22,7 +22,7 @@ impl<F: Fn(Work) + Send + Sync + 'static> Spawn for F {
     }
 }
 
-/// Spawns on the current Tokio runtime: for hosts that do not freeze.
+/// Spawns on the current Tokio runtime, for hosts that do not freeze.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TokioSpawn;
 

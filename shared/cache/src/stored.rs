@@ -1,4 +1,4 @@
-//! What goes into the cache, what it keeps, and what comes out.
+//! Entries: loaded, stored and returned.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -9,7 +9,7 @@ use std::{
 
 use crate::{Tag, options::Options, stamps::TagState};
 
-/// A loaded value with what it wants of the cache. A value alone is an entry without wishes.
+/// A loaded value with options. A plain value converts to an entry with default options.
 #[derive(Clone, Debug)]
 pub struct Entry<V> {
     pub(crate) value: V,
@@ -18,21 +18,20 @@ pub struct Entry<V> {
 }
 
 impl<V> Entry<V> {
-    /// The value alone.
+    /// An entry with default options.
     pub fn new(value: V) -> Self {
         Self { value, tags: Vec::new(), ttl: None }
     }
 
-    /// With a tag more, beside those of the [`Lookup`](crate::Lookup). For tags that only the value
-    /// tells. An entry has at most [`MAX_TAGS`](crate::MAX_TAGS); with more it is served and not
-    /// cached.
+    /// Adds a tag to those of the [`Lookup`](crate::Lookup), for tags that depend on the value. An entry
+    /// with more than [`MAX_TAGS`](crate::MAX_TAGS) is served but not cached.
     #[must_use]
     pub fn tag(mut self, tag: Tag) -> Self {
         self.tags.push(tag);
         self
     }
 
-    /// With a shorter TTL than the namespace's. A longer one has no effect.
+    /// Shortens the TTL. A TTL longer than the namespace's has no effect.
     #[must_use]
     pub fn ttl(self, ttl: Duration) -> Self {
         Self { ttl: Some(ttl), ..self }
@@ -45,10 +44,10 @@ impl<V> From<V> for Entry<V> {
     }
 }
 
-/// Where a value came from.
+/// The source of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// This process's memory.
+    /// The memory of this process.
     Memory,
     /// The second level.
     Shared,
@@ -73,7 +72,7 @@ impl<V> Cached<V> {
         Self { stored: kept.stored, age, source: Source::Memory, is_stale: false }
     }
 
-    /// `None` if the entry says that there is no value.
+    /// `None` for a negative entry.
     pub(crate) fn new(stored: Arc<Stored<V>>, now: i64, source: Source) -> Option<Self> {
         if !matches!(stored.content, Content::Present(_)) {
             return None;
@@ -82,17 +81,17 @@ impl<V> Cached<V> {
         Some(Self { stored, age, source, is_stale })
     }
 
-    /// How long ago its load began.
+    /// The time since its load started.
     pub fn age(&self) -> Duration {
         self.age
     }
 
-    /// Where it came from. Callers who waited for another one's load count as that one.
+    /// The source. Callers who joined a load report that of the load.
     pub fn source(&self) -> Source {
         self.source
     }
 
-    /// Whether it is past its TTL.
+    /// Whether it is stale: older than its TTL.
     pub fn is_stale(&self) -> bool {
         self.is_stale
     }
@@ -122,7 +121,7 @@ impl<V> Deref for Cached<V> {
 #[derive(Debug)]
 pub(crate) enum Content<V> {
     Present(V),
-    /// It is known that there is none.
+    /// A negative entry.
     Absent,
     /// Removed: older loads must not bring it back.
     Removed,
@@ -141,7 +140,7 @@ pub(crate) struct Stored<V> {
 }
 
 impl<V> Stored<V> {
-    /// What was just loaded is no stale value, even if it is not to be kept.
+    /// A value that was just loaded is not stale, even if it is not kept.
     pub(crate) fn is_stale(&self, now: i64, source: Source) -> bool {
         now >= self.fresh_until && source != Source::Loader
     }

@@ -47,21 +47,21 @@ use crate::{
 /// How long [`DynamoDb::shutdown`] waits for the server. It has nothing left to do by then.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(2);
 
-/// Why the database does not start.
+/// Why the database cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// The directory cannot be created or written.
     #[error("cannot use the data directory {path}; create it, or choose one that is writable")]
     Directory {
-        /// The directory asked for.
+        /// The directory.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// Another process, or another part of this one, has the directory.
     #[error("the data directory {path} is in use; stop the other process, or choose another one")]
     InUse {
-        /// The directory asked for.
+        /// The directory.
         path: PathBuf,
     },
     /// The database file cannot be opened.
@@ -69,10 +69,10 @@ pub enum DatabaseError {
     Open {
         /// The file, or `:memory:`.
         path: PathBuf,
-        /// What the database says.
+        /// The error of the database.
         source: DynoxideError,
     },
-    /// The inner server gets no port.
+    /// The inner server cannot get a port.
     #[error("cannot listen on a free port of 127.0.0.1 for the database")]
     Listen(#[source] io::Error),
 }
@@ -124,12 +124,12 @@ impl DynamoDb {
         Ok(Self { database, upstream: Upstream::new(authority), stop, task, _lock: lock })
     }
 
-    /// How to reach the database.
+    /// A client for the database.
     pub(crate) fn client(&self) -> DynamoDbClient {
         DynamoDbClient(self.upstream.clone())
     }
 
-    /// The database itself, for what no client asks of it.
+    /// The database itself, for operations outside the API.
     pub(crate) const fn database(&self) -> &Database {
         &self.database
     }
@@ -154,13 +154,13 @@ impl DynamoDbClient {
             service.error(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "InternalServerError",
-                &format!("the embedded DynamoDB does not answer: {error}"),
+                &format!("the embedded DynamoDB is unavailable: {error}"),
             )
         })
     }
 }
 
-/// Listens where nobody finds it by trying ports.
+/// Listens on an address that port scans of web pages do not find.
 async fn listen_out_of_sight() -> io::Result<TcpListener> {
     let [first, second, third, ..] = Uuid::new_v4().into_bytes();
     // Neither the network's address nor its broadcast address.

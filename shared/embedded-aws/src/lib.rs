@@ -78,7 +78,7 @@ impl Default for Options {
     }
 }
 
-/// Why the endpoint does not start.
+/// Why the endpoint cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address.
@@ -104,7 +104,7 @@ impl EmbeddedAws {
     /// Starts the services and listens.
     ///
     /// # Errors
-    /// [`StartError`], which names the address or directory and what to do about it.
+    /// [`StartError`], with the address or directory and the remedy.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let dynamodb = DynamoDb::start(options.data_dir.as_deref()).await?;
         let secrets_manager = Arc::new(SecretsManager::open(options.data_dir.as_deref())?);

@@ -1,20 +1,18 @@
-//! What goes where: [`Error`] says why one string was refused, and is safe to show to the client
-//! that sent it; [`ConfigError`] says why a key or a verifier cannot be built, and is for the
-//! operator at start-up. Neither carries any part of its input.
+//! Errors. [`Error`] is why a string was refused, and is safe to show to its sender. [`ConfigError`] is why
+//! a key or a verifier cannot be built, and is for the operator at start-up. Neither contains any part of
+//! its input.
 
 /// Why a string was refused.
 ///
-/// The variants are listed in the order of the checks: a string with several faults is refused for
-/// the first of them. [`Error::code`] is stable across releases, the `Display` text is not.
+/// The variants are in the order of the checks: a string with several faults is refused for the first. [`Error::code`] is stable across releases, the `Display` text is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// More than [`MAX_BYTES`](crate::MAX_BYTES) bytes or [`MAX_PAIRS`](crate::MAX_PAIRS) pairs.
     #[error("the data is larger than any that Telegram sends")]
     TooLarge,
-    /// No form query of Telegram's: a bad percent escape, invalid UTF-8, a control character, an
-    /// empty or odd key, no field at all; or a signed `chat` or `can_send_after` that cannot be
-    /// read.
+    /// Not a form query: an invalid percent escape, invalid UTF-8, a control character, an empty or
+    /// invalid key, or no field; or a signed `chat` or `can_send_after` that cannot be parsed.
     #[error("the data is not a well-formed query string")]
     Malformed,
     /// A key appears twice, so that two readers could disagree about its value.
@@ -50,9 +48,9 @@ pub enum Error {
     /// The data is dated later than `now` plus the verifier's `max_skew`.
     #[error("the data is dated in the future")]
     FromFuture,
-    /// `user` or `receiver` is not a JSON object with an integer `id`, or names a field twice; for
-    /// the Login Widget, `id` is no integer.
-    #[error("the user cannot be read")]
+    /// `user` or `receiver` is not a JSON object with an integer `id`, or repeats a field; for
+    /// the Login Widget, `id` is not an integer.
+    #[error("the user cannot be parsed")]
     UserInvalid,
 }
 
@@ -89,7 +87,7 @@ pub enum ConfigError {
     /// The bot id is outside 1 to 2⁵² − 1.
     #[error("the bot id is not between 1 and 2^52 - 1")]
     InvalidBotId,
-    /// The 32 bytes are no Ed25519 public key, or one that would accept forgeries.
+    /// The 32 bytes are not an Ed25519 public key, or one that accepts forgeries.
     #[error("the public key is not a usable Ed25519 public key")]
     InvalidPublicKey,
     /// A verifier needs at least one key.
@@ -104,7 +102,7 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
-    /// The stable code `config_error`; what is wrong in particular is for the operator only.
+    /// The stable code `config_error`; the details are for the operator only.
     #[must_use]
     pub const fn code(self) -> &'static str {
         "config_error"

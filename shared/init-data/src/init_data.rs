@@ -8,8 +8,8 @@ use crate::fields::Fields;
 use crate::key::{Bot, BotId, parse_decimal};
 use crate::types::{Chat, ChatType, User, object_from_json};
 
-/// Verified init data. Only [`Verifier::verify`](crate::Verifier::verify) makes one, so to hold it
-/// is proof of the signature, of the age and of the shape.
+/// Verified init data. Only [`Verifier::verify`](crate::Verifier::verify) creates it, so a value
+/// proves signature, age and shape.
 ///
 /// `Debug` shows no personal data.
 ///
@@ -119,16 +119,16 @@ impl InitData {
         self.can_send_after
     }
 
-    /// When Telegram made the data, in seconds since the Unix epoch.
+    /// When Telegram signed the data, in seconds since the Unix epoch.
     #[must_use]
     pub const fn auth_date(&self) -> u64 {
         self.auth_date
     }
 
-    /// `hash`, 64 lower-case hexadecimal digits, where it was what proved the data: one string has
-    /// one hash, so it serves as a replay key.
+    /// `hash`, 64 lower-case hexadecimal digits, if the data was verified by it: one string has one
+    /// hash, so it serves as a replay key.
     ///
-    /// `None` for third-party keys, where nothing covers `hash` and anybody may change it.
+    /// `None` for third-party keys, whose signature does not cover `hash`.
     #[must_use]
     pub fn hash(&self) -> Option<&str> {
         self.fields.get("hash").filter(|_| self.signer.covers_hash)
@@ -141,7 +141,7 @@ impl InitData {
         self.fields.get("signature")
     }
 
-    /// All fields as received and decoded, also those that this crate does not know.
+    /// All fields as received and decoded, unknown ones included.
     ///
     /// With third-party keys, `hash` among them is unverified.
     #[must_use]
@@ -149,7 +149,7 @@ impl InitData {
         &self.fields
     }
 
-    /// The fields that have no accessor here, sorted by key. They are signed like the others.
+    /// The fields without an accessor, sorted by key. They are signed like the others.
     pub fn unknown_fields(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields.iter().filter(|(key, _)| !KNOWN_FIELDS.contains(key))
     }
@@ -160,7 +160,7 @@ impl InitData {
         self.signer.bot.id
     }
 
-    /// The place of the matching key among those given to the verifier, from 0.
+    /// The index of the matching key among those of the verifier.
     #[must_use]
     pub const fn key_index(&self) -> usize {
         self.signer.key_index

@@ -1,5 +1,4 @@
-//! What a string can be checked with: bot tokens, secrets derived from them, and Telegram's public
-//! keys.
+//! Keys that verify init data: bot tokens, secrets derived from them, and Telegram's public keys.
 
 use std::fmt;
 use std::str::FromStr;
@@ -83,7 +82,7 @@ impl Environment {
     }
 }
 
-/// One thing that init data may be signed with, and the bot that it stands for.
+/// A key that verifies init data, and the bot that it belongs to.
 ///
 /// `Debug` shows neither token nor secret. Nothing is erased from memory on drop: a key lives as
 /// long as its verifier, which is as long as the process, and the caller owns the token's text.
@@ -125,7 +124,7 @@ impl Key {
         Self { bot: Bot::new(bot_id), material: Material::Secret(HmacKey::new(&secret)) }
     }
 
-    /// Checks `signature` with Telegram's public key, for whoever holds no secret of the bot.
+    /// Checks `signature` with Telegram's public key, without a secret of the bot.
     ///
     /// # Errors
     ///

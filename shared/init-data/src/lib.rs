@@ -1,7 +1,7 @@
 //! Verify, parse and sign Telegram Mini App init data and Login Widget data.
 //!
-//! A Mini App sends its back end the string `Telegram.WebApp.initData`: who opened it, from where
-//! and when, signed by Telegram. This crate says whether to believe it.
+//! A Mini App sends its back end the string `Telegram.WebApp.initData`: who opened it, from where and when,
+//! signed by Telegram. This crate verifies that string and parses it.
 //!
 //! ```
 //! use minigate_init_data::{Error, Key, Signer, Verifier};
@@ -15,7 +15,7 @@
 //! let signer = Signer::from_bot_token(bot_token)?;
 //! let init_data = signer.sign(&[("user", r#"{"id":42,"first_name":"Ada"}"#)], now)?;
 //!
-//! // For every request. The current time, in seconds, is the caller's to know.
+//! // For every request. The caller passes the current time, in seconds.
 //! let verified = verifier.verify(&init_data, now)?;
 //! assert_eq!(verified.user().map(|user| user.id), Some(42));
 //! assert_eq!(verified.bot_id().get(), 123_456_789);
@@ -25,38 +25,37 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Whoever holds no token checks Telegram's public signature with [`Key::third_party`]. Data of the
-//! older Login Widget is for [`LoginWidgetVerifier`].
+//! Without the bot's token, [`Key::third_party`] verifies Telegram's public signature.
+//! [`LoginWidgetVerifier`] verifies data of the older Login Widget.
 //!
-//! # What is refused
+//! # Refusals
 //!
-//! The checks run in the order of this table, and the first that fails names the refusal.
+//! The checks run in the order of this table. The first that fails determines the error.
 //!
 //! | rule | [`Error::code`] |
 //! |---|---|
 //! | at most [`MAX_BYTES`] bytes and [`MAX_PAIRS`] pairs | `too_large` |
 //! | a form query: valid percent escapes and UTF-8, no empty key, no control characters | `malformed` |
-//! | no key twice | `duplicate_key` |
+//! | no repeated key | `duplicate_key` |
 //! | `hash` is 64 lower-case hexadecimal digits, made with one of the secret keys | `hash_missing`, `hash_malformed`, `hash_mismatch` |
 //! | or `signature` is base64url of 64 bytes, made with one of the third-party keys | `signature_missing`, `signature_malformed`, `signature_invalid` |
 //! | keys are `[A-Za-z0-9_-]{1,64}` | `malformed` |
-//! | `auth_date` is `0` or digits without a leading zero, in range, not too old and not in the future | `auth_date_missing`, `auth_date_invalid`, `from_future`, `expired` |
-//! | `user` and `receiver`, where present, are JSON objects with an integer `id` and no field twice | `user_invalid` |
+//! | `auth_date` is `0` or digits without a leading zero, in range, neither expired nor in the future | `auth_date_missing`, `auth_date_invalid`, `from_future`, `expired` |
+//! | `user` and `receiver`, where present, are JSON objects with an integer `id` and no repeated field | `user_invalid` |
 //! | `chat` and `can_send_after`, where present, can be read | `malformed` |
 //!
-//! Why so strict? The signed text joins `key=value` lines with line feeds, so a line feed inside a
-//! value, or a `=` inside a key, lets one signed text stand for different fields; and of two fields
-//! with one key, two readers may choose differently. Both have been ways past the signature.
+//! These rules close known bypasses. The signed text joins `key=value` lines with line feeds, so a line
+//! feed in a value, or a `=` in a key, lets one signed text represent different fields. Of a repeated key,
+//! two parsers may read different values.
 //!
 //! # What it does not do
 //!
-//! It has no clock, does no input or output, logs nothing, and does not remember strings: until it
-//! expires, init data can be sent again by whoever holds it. [`InitData::hash`] is the key for a
-//! replay guard.
+//! It has no clock, does no I/O, logs nothing and keeps no state: init data can be replayed until it
+//! expires. [`InitData::hash`] is the key for a replay guard.
 //!
 //! # Features
 //!
-//! None by default. `inspect` adds the module that explains refusals, `cli` the command
+//! None by default. `inspect` adds a module that explains refusals; `cli` adds the command
 //! `init-data`.
 
 mod error;
@@ -75,7 +74,7 @@ mod verifier;
 
 use std::time::Duration;
 
-/// Holds the README's example to what compiles.
+/// Compiles the README's example.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
@@ -89,15 +88,15 @@ pub use sign::{Signer, ThirdPartySigner};
 pub use types::{Chat, ChatType, User};
 pub use verifier::Verifier;
 
-/// The longest string that is looked at, in bytes. A usual one has about 600; API Gateway passes
-/// request lines and headers of at most 10,240 bytes in all.
+/// The longest string that is parsed, in bytes. A usual one has about 600. API Gateway limits the request
+/// line and headers to 10,240 bytes in all.
 pub const MAX_BYTES: usize = 8192;
 /// The most `&`-separated sequences in a string, empty ones included. Telegram documents 11 fields.
 pub const MAX_PAIRS: usize = 64;
-/// The most keys in one verifier: the bound on the work that one string can cause.
+/// The most keys of a verifier, which bounds the work per string.
 pub const MAX_KEYS: usize = 64;
-/// How old data may be unless told otherwise: 24 hours. Telegram's clients keep init data for
-/// almost a day (tdesktop issues 28303 and 29456), so a much shorter age refuses honest users.
+/// The default maximum age: 24 hours. Telegram's clients keep init data for
+/// almost a day (tdesktop issues 28303 and 29456), so a much shorter age would refuse legitimate users.
 pub const DEFAULT_MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
-/// How far ahead of the caller's clock data may be dated unless told otherwise: 30 seconds.
+/// The default tolerance for dates ahead of the caller's clock: 30 seconds.
 pub const DEFAULT_MAX_SKEW: Duration = Duration::from_secs(30);

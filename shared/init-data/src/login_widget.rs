@@ -44,14 +44,14 @@ impl LoginWidgetVerifier {
         Ok(Self { keys: keys.into(), bots: bots.into(), window: TimeWindow::default() })
     }
 
-    /// Refuses data older than this, in whole seconds; `None` takes data of any age. Default 24 h.
+    /// Refuses data older than this, in whole seconds; `None` accepts any age. Default 24 h.
     #[must_use]
     pub const fn with_max_age(mut self, max_age: Option<Duration>) -> Self {
         self.window.max_age = max_age;
         self
     }
 
-    /// Takes data that is dated this much later than `now`, in whole seconds. Default 30 s.
+    /// Accepts dates up to this much later than `now`, in whole seconds. Default 30 s.
     #[must_use]
     pub const fn with_max_skew(mut self, max_skew: Duration) -> Self {
         self.window.max_skew = max_skew;
@@ -64,7 +64,7 @@ impl LoginWidgetVerifier {
     ///
     /// # Errors
     ///
-    /// As for [`Verifier::verify`](crate::Verifier::verify); a missing or odd `id` is
+    /// As for [`Verifier::verify`](crate::Verifier::verify); a missing or invalid `id` is
     /// [`Error::UserInvalid`].
     pub fn verify(&self, query: &str, now: u64) -> Result<LoginWidgetData, Error> {
         let fields = Fields::parse(query)?;
@@ -139,7 +139,7 @@ impl LoginWidgetData {
         self.bot_id
     }
 
-    /// The place of the matching token among those given to the verifier, from 0.
+    /// The index of the matching token among those of the verifier.
     #[must_use]
     pub const fn key_index(&self) -> usize {
         self.key_index

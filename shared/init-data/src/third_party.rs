@@ -1,4 +1,4 @@
-//! The `signature`: Telegram's own Ed25519 signature, for whoever holds no secret of the bot.
+//! The `signature`: Telegram's own Ed25519 signature, which needs no secret of the bot.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,4 +1,4 @@
-//! [`Verifier`]: from a string to [`InitData`], or to the reason of its refusal.
+//! [`Verifier`]: from a string to [`InitData`], or to the reason it is refused.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::{ConfigError, DEFAULT_MAX_AGE, DEFAULT_MAX_SKEW, Error, MAX_KEYS};
 ///
 /// A verifier holds keys of one kind. With secret keys it checks `hash` and ignores the meaning of
 /// `signature`; with third-party keys it checks `signature` and ignores `hash`. It never falls back
-/// from one to the other, because that would let the sender choose which check to pass, and
-/// because only the first kind makes `hash` a replay key. Whoever wants both asks two verifiers.
+/// from one to the other, because that would let the sender choose the check, and
+/// because only the first kind makes `hash` a replay key. To accept both, use two verifiers.
 ///
 /// Several keys serve several bots, or the current and the previous token of one. They are tried
 /// in the order given; each costs one more HMAC over the data (or one Ed25519 check).
@@ -60,15 +60,15 @@ impl Verifier {
         Ok(Self { keyring, bots: bots.into(), window: TimeWindow::default() })
     }
 
-    /// Refuses data older than this, in whole seconds; `None` takes data of any age. Default 24 h.
+    /// Refuses data older than this, in whole seconds; `None` accepts any age. Default 24 h.
     #[must_use]
     pub const fn with_max_age(mut self, max_age: Option<Duration>) -> Self {
         self.window.max_age = max_age;
         self
     }
 
-    /// Takes data that is dated this much later than `now`, in whole seconds, because no two
-    /// clocks agree. Default 30 s.
+    /// Accepts dates up to this much later than `now`, in whole seconds, to tolerate clock skew. Default
+    /// 30 s.
     #[must_use]
     pub const fn with_max_skew(mut self, max_skew: Duration) -> Self {
         self.window.max_skew = max_skew;
@@ -104,7 +104,7 @@ pub(crate) const fn check_key_count(count: usize) -> Result<(), ConfigError> {
     }
 }
 
-/// Which dates are taken.
+/// The accepted dates.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimeWindow {
     pub(crate) max_age: Option<Duration>,

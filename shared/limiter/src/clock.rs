@@ -1,12 +1,12 @@
-//! Where the time comes from.
+//! The source of time.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A wall clock. The limiter reads it before and after every call; it has none of its own.
+/// A wall clock, read before and after every call. Any `Fn() -> SystemTime` implements it, such as
+/// `SystemTime::now`.
 ///
-/// It must be the wall clock and not a monotonic one: instances on different machines compare what
-/// it shows, and a monotonic clock stands still while a platform such as AWS Lambda has frozen the
-/// process. Any `Fn() -> SystemTime` is a clock, `SystemTime::now` among them.
+/// It must not be monotonic: instances on different machines compare its values, and a monotonic clock
+/// stops while a platform such as AWS Lambda freezes the process.
 pub trait Clock: Send + Sync {
     /// Microseconds since the Unix epoch.
     fn unix_micros(&self) -> i64;

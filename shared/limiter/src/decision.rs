@@ -1,20 +1,20 @@
-//! Answers.
+//! Decisions.
 
 use std::time::Duration;
 
 use crate::{Mode, Policy, memory::Return};
 
-/// What one policy says.
+/// The outcome of one policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// There were units for the request.
+    /// The policy had enough units.
     Room,
-    /// There were none.
+    /// The policy had too few units.
     NoRoom,
-    /// The store did not answer, and the policy's [`OnStoreFailure`](crate::OnStoreFailure)
+    /// The store was unavailable, and the policy's [`OnStoreFailure`](crate::OnStoreFailure)
     /// decided.
     StoreFailure,
-    /// Not asked: another policy had refused the request.
+    /// Not checked, because another policy refused the request.
     Unasked,
 }
 
@@ -35,8 +35,8 @@ impl State {
         &self.policy
     }
 
-    /// Whether the request was within the policy. A policy in [`Mode::Shadow`] refuses nothing, and
-    /// says so here.
+    /// Whether the request was within the policy. In [`Mode::Shadow`], this may be `false` for an allowed
+    /// request.
     pub fn is_within(&self) -> bool {
         self.is_within
     }
@@ -51,23 +51,23 @@ impl State {
         self.reason
     }
 
-    /// How many units are left, for all that this instance knows: others may have taken some.
+    /// Remaining units, as last known to this instance: others may have taken some since.
     pub fn remaining(&self) -> u32 {
         self.remaining
     }
 
-    /// When the whole burst will be there if nobody takes any; for a quota, when the window ends.
+    /// When the whole burst is available if nobody takes units; for a quota, when the window ends.
     pub fn full_after(&self) -> Duration {
         self.full_after
     }
 
-    /// When a request like this one may be within the policy; zero if this one was.
+    /// When an equal request may be within the policy; zero if this one was.
     pub fn retry_after(&self) -> Duration {
         self.retry_after
     }
 }
 
-/// Whether a request may go on.
+/// Whether a request is allowed, and the state of each policy.
 #[derive(Debug)]
 #[must_use = "a decision that nobody looks at limits nothing"]
 pub struct Decision {
@@ -75,18 +75,18 @@ pub struct Decision {
     pub(crate) claims: Vec<Claim>,
 }
 
-/// Units that a request spent.
+/// Units that a request took.
 #[derive(Debug)]
 pub(crate) struct Claim(pub(crate) Return);
 
 impl Decision {
-    /// Whether it may.
+    /// Whether the request is allowed.
     pub fn is_allowed(&self) -> bool {
         !self.states.iter().any(State::is_violated)
     }
 
-    /// How long to wait before a request like this one can be allowed: the value of `Retry-After`
-    /// before rounding up. `None` if this one is.
+    /// How long to wait until an equal request can be allowed: `Retry-After` before rounding up. `None` if
+    /// this one is allowed.
     pub fn retry_after(&self) -> Option<Duration> {
         self.violated().map(State::retry_after).max()
     }
@@ -96,7 +96,7 @@ impl Decision {
         self.states.iter().filter(|state| state.is_violated())
     }
 
-    /// What each policy says, in the order in which they were asked for.
+    /// The outcome of each policy, in the order of the request.
     pub fn states(&self) -> &[State] {
         &self.states
     }

@@ -1,4 +1,4 @@
-//! The table in DynamoDB.
+//! The DynamoDB table.
 
 use std::{collections::HashMap, error::Error as StdError, fmt::Write, time::Duration};
 
@@ -15,8 +15,8 @@ use crate::{
     update::{Cell, Change, Condition, Flag, Image, Outcome, Update},
 };
 
-/// How long a call may take unless told otherwise. DynamoDB answers in single-digit milliseconds;
-/// whoever waits longer for permission is better off with what the policy says.
+/// The default timeout of a call. DynamoDB usually responds within 10 ms; beyond the timeout, the policy's
+/// decision serves users better than waiting.
 const DEFAULT_TIMEOUT: Duration = Duration::from_millis(250);
 /// The attribute with the stamp of the last refund. A cell's has a colon, so none is named like it.
 const REFUND: &str = "refunded";
@@ -26,7 +26,7 @@ type Attributes = HashMap<String, AttributeValue>;
 /// A DynamoDB table with a partition key of type string and no sort key. Other items may live in
 /// it; the limiter's have a prefix.
 ///
-/// A call is tried once, with a timeout of its own, whatever the client's configuration says.
+/// A call is attempted once, with this table's timeout, whatever the client's configuration.
 #[derive(Clone, Debug)]
 pub struct DynamoTable {
     client: Client,
@@ -38,10 +38,10 @@ pub struct DynamoTable {
 }
 
 impl DynamoTable {
-    /// The table with this name. Makes no call.
+    /// A table by name. Makes no call.
     ///
-    /// Unless told otherwise its partition key is `PK`, its time-to-live attribute `ttl`, and the
-    /// limiter's keys begin with `LIMIT#`.
+    /// By default, the partition key is `PK`, the time-to-live attribute `ttl`, and the limiter's keys begin
+    /// with `LIMIT#`.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self {
             client,
@@ -53,26 +53,25 @@ impl DynamoTable {
         }
     }
 
-    /// What the limiter's keys begin with.
+    /// Sets the prefix of the limiter's keys.
     #[must_use]
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         Self { prefix: prefix.into(), ..self }
     }
 
-    /// The names of the partition key and of the time-to-live attribute. Neither may contain a
-    /// colon.
+    /// Sets the names of the partition key and the time-to-live attribute, without colons.
     #[must_use]
     pub fn attributes(self, key: impl Into<String>, expiry: impl Into<String>) -> Self {
         Self { key: key.into(), expiry: expiry.into(), ..self }
     }
 
-    /// How long a call may take, 250 ms unless told otherwise.
+    /// Sets the timeout of a call, 250 ms by default.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// Once, and not for long: a repeated attempt would take the units twice.
+    /// One attempt: a retry could take the units twice.
     fn once(&self) -> config::Builder {
         let timeouts = TimeoutConfig::builder()
             .operation_timeout(self.timeout)

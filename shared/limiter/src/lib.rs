@@ -1,14 +1,13 @@
 //! A distributed rate limiter on DynamoDB.
 //!
-//! Any number of instances share limits through one table. Together they never admit more than a
-//! policy allows; a request that is denied again costs nothing; and on a busy key an allowed
-//! request costs a small fraction of a call.
+//! Any number of instances share limits through one table, and together never admit more than a policy
+//! allows. A repeated denial costs no call. On a busy key, an allowed request costs a fraction of a call.
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
 //! use minigate_limiter::{DynamoTable, Limiter, Policy};
 //!
-//! # #[expect(clippy::disallowed_methods, reason = "what a program that has no clock yet does")]
+//! # #[expect(clippy::disallowed_methods, reason = "an example has no clock of its own")]
 //! # async fn example(client: aws_sdk_dynamodb::Client) -> Result<(), Box<dyn std::error::Error>> {
 //! // Once per process. A table with a string partition key `PK`; no call is made yet.
 //! let table = DynamoTable::new(client, "limits");
@@ -30,51 +29,52 @@
 //! # }
 //! ```
 //!
-//! # What is promised
+//! # Guarantees
 //!
 //! For a [rate](Policy::rate) of `limit` per `period`, in every window of time of length Δ, over all
 //! instances:
 //!
 //! > admitted units ≤ burst + limit / period · Δ
 //!
-//! and for a [quota](Policy::quota) at most `limit` per window. Where the world is not ideal, this
-//! grows by what passes of the limit during
+//! and for a [quota](Policy::quota) at most `limit` per window. In practice, the bound grows by the
+//! units that come back during
 //!
-//! - the time between a call and its answer, [`max_delay`](LimiterBuilder::max_delay) at most:
-//!   a request is admitted when the answer is there, a little later than its units were taken;
-//! - twice the difference of the instances' clocks, once. Clocks that differ by a minute or more
-//!   are not supported, and a clock that is behind by more than a burst's refill starves.
+//! - the time between a call and its response, at most [`max_delay`](LimiterBuilder::max_delay): a
+//!   request is admitted slightly later than its units were taken;
+//! - twice the clock skew between instances, once. Skews of a minute or more are not supported. An
+//!   instance whose clock is behind by more than the refill of a burst starves.
 //!
-//! Requests that pass because the store failed ([`OnStoreFailure::Open`]) come on top; of those,
-//! each instance alone keeps the policy.
+//! Requests that pass because the store is unavailable ([`OnStoreFailure::Open`]) are additional; each
+//! instance by itself enforces the policy on them.
 //!
-//! Nobody is denied while there is room, with two exceptions that only ever cost a part of the
-//! burst: a key that several instances use keeps a twentieth of it back until the bucket has been
-//! full, and a key on which units are [leased](Leases) what comes back during a lease. And on such
-//! a leased key an instance that found too little to lease rests, for as long as it takes to make a
-//! lease worth a call (alone on the key: half a lease at most) or for a random time of up to one
-//! and a half leases (among others); the bucket fills for all meanwhile.
+//! No request is denied while units are available, with these exceptions:
+//!
+//! - a key that several instances use reserves a twentieth of its burst until the bucket has been full;
+//! - a key with [leases](Leases) reserves the units that come back during a lease;
+//! - on a leased key, an instance that finds too few units to lease pauses: alone on the key for at most
+//!   half a lease, among others for a random time of up to one and a half leases. The bucket refills for all
+//!   meanwhile.
 //!
 //! # How it works
 //!
 //! A rate is a generic cell rate algorithm (GCRA): one number per policy and key, changed by one
-//! conditional `UpdateItem`. Policies on one key share an item and are checked in one call. Memory
-//! holds what was last seen, so that most denials are answered from there with an exact
-//! [`retry_after`](Decision::retry_after), until the moment it names. A refused update returns the
-//! item as it is, and the limiter goes on until the image shows that there is no room.
+//! conditional `UpdateItem`. Policies on one key share an item and are checked in one call. Memory holds
+//! the last known state, which answers most denials with an exact
+//! [`retry_after`](Decision::retry_after). A failed condition returns the item, and the limiter retries
+//! until the item shows that no units are left.
 //!
-//! While one call for a key is under way, further requests for it wait and are served together by
-//! the next one. A busy instance takes a lease: 70 % of the units that it will need within the
-//! lease's time, going by what has arrived lately, fewer when the bucket is nearly empty.
+//! Calls are single-flight per key: requests that arrive during a call wait, and the next call serves all of
+//! them. A busy instance takes a lease: 70 % of the units that recent traffic predicts for the duration of
+//! the lease, fewer when the bucket is nearly empty.
 //!
-//! Every call is tried once with a short timeout, because a repeated one would take units twice.
-//! When there is no answer, the policy decides; after three failures in a row calls pause for a
-//! moment. An item that nobody uses any more is removed by DynamoDB's time to live.
+//! A call is attempted once, with a short timeout, because a retry could take units twice. Without a
+//! response, the policy decides; after three consecutive failures, calls pause briefly. DynamoDB's time to
+//! live deletes unused items.
 //!
 //! # What it does not do
 //!
-//! It has no clock, starts no task, reads no environment and logs nothing: time is passed in, and
-//! [`Limiter::metrics`] has the counts. It does not create tables.
+//! It has no clock of its own, starts no tasks, reads no environment and logs nothing: time is passed in,
+//! and [`Limiter::metrics`] has the counters. It creates no tables.
 
 mod clock;
 mod decision;
@@ -87,7 +87,7 @@ mod policy;
 mod table;
 pub mod update;
 
-/// Holds the README's example to what compiles.
+/// Compiles the README's example.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

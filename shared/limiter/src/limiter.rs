@@ -29,11 +29,9 @@ const RELEASE_PAUSE_MICROS: i64 = 100_000;
 
 /// A rate limiter that shares its limits with every other one on the same table.
 ///
-/// Make one per process. It starts no tasks and keeps no timers: it works while it is asked. Making
-/// it calls nothing.
+/// Create one per process. It starts no tasks and has no timers. Building it makes no call.
 ///
-/// Dropping the future of a call to it is safe at any point; units that were on their way are lost,
-/// never spent twice.
+/// Its futures are cancel-safe: units in flight are lost, never spent twice.
 pub struct Limiter<T> {
     table: T,
     clock: Box<dyn Clock>,
@@ -111,17 +109,15 @@ struct Taken {
 }
 
 impl<T: Table> Limiter<T> {
-    /// Decides on a request that must pass one policy.
+    /// Checks a request against one policy.
     pub async fn check(&self, limit: Limit<'_>) -> Decision {
         self.check_all(&[limit]).await
     }
 
-    /// Decides on a request that must pass several policies: all or nothing. A request that one of
-    /// them refuses takes nothing from any.
+    /// Checks a request against several policies, all or nothing: a refused request takes no units.
     ///
-    /// Policies on the same key are asked in one call, and different keys at the same time, so that
-    /// a request waits for one call however many keys it has. A policy that is named twice with the
-    /// same key counts once, with the greater weight.
+    /// Policies on the same key share a call, and calls for different keys run concurrently, so a request
+    /// waits for one call. A policy that is repeated with the same key counts once, with the greater weight.
     pub async fn check_all(&self, limits: &[Limit<'_>]) -> Decision {
         let mut parts = Vec::with_capacity(limits.len());
         for limit in limits {
@@ -146,11 +142,10 @@ impl<T: Table> Limiter<T> {
         self.with(|inner| inner.decision(now, parts))
     }
 
-    /// What a policy would say, without taking anything: reads the table, one call. Units that
-    /// instances hold in memory count as taken.
+    /// Reads the state of a limit without taking units, in one call. Leased units count as taken.
     ///
     /// # Errors
-    /// [`TableError`] if the table does not answer.
+    /// [`TableError`] if the table is unavailable.
     pub async fn peek(&self, limit: Limit<'_>) -> Result<State, TableError> {
         let key = ItemKey::of(&limit).in_table();
         let read = self.table.read(&key, &[&limit.policy.0.attribute]).await;
@@ -160,22 +155,21 @@ impl<T: Table> Limiter<T> {
         Ok(state_of(now, limit.policy, cell, 0, i64::from(limit.weight)))
     }
 
-    /// Gives back what a request took, for one that turned out to cost nothing. Units from a lease
-    /// go back to it; others to the table, one call per key.
+    /// Returns the units of a request that turned out to be free. Leased units return to the lease, others to
+    /// the table, with one call per key.
     ///
-    /// If nobody else has used the key meanwhile, all of it comes back; otherwise, of a rate, what
-    /// has not come back by itself since it was taken.
+    /// All units return if nobody else has used the key since. Otherwise, for a rate, those that have
+    /// not come back by themselves.
     pub async fn refund(&self, decision: Decision) {
         let claims = decision.claims.into_iter().map(|claim| claim.0).collect();
         self.put_back(claims).await;
     }
 
-    /// Makes all units of every policy that shares this limit's key available again, by removing
-    /// the item. Units that other instances hold stay theirs, and what they remember of a full
-    /// bucket holds until its time.
+    /// Resets all policies on the key of this limit by deleting the item. Other instances keep their leases,
+    /// and may repeat a remembered denial until its `retry_after`.
     ///
     /// # Errors
-    /// [`TableError`] if the table does not answer.
+    /// [`TableError`] if the table is unavailable.
     pub async fn reset(&self, limit: Limit<'_>) -> Result<(), TableError> {
         let item = ItemKey::of(&limit);
         let removed = self.table.remove(&item.in_table()).await;
@@ -187,9 +181,8 @@ impl<T: Table> Limiter<T> {
         removed
     }
 
-    /// Gives back the leases that have not been used for a quarter of their time, and those of
-    /// forgotten keys. Worth calling after a response is out, or every second or so; it looks at
-    /// all keys once in 100 ms at most, and otherwise does nothing.
+    /// Returns leases that were idle for a quarter of their duration, and those of evicted keys. Call it
+    /// after responses, or about every second. It scans at most every 100 ms, and is a no-op otherwise.
     pub async fn release_idle(&self) {
         let now = self.clock.unix_micros();
         let is_due = self.with(|inner| {
@@ -211,18 +204,17 @@ impl<T: Table> Limiter<T> {
         .await;
     }
 
-    /// Gives back every lease. To be called before the process ends; the limiter can be used
-    /// afterwards.
+    /// Returns all leases. Call it before the process ends. The limiter stays usable.
     pub async fn shutdown(&self) {
         self.release(|_, _| 0).await;
     }
 
-    /// The counts so far.
+    /// The counters so far.
     pub fn metrics(&self) -> Metrics {
         self.with(|inner| inner.metrics)
     }
 
-    /// How many keys are remembered at present.
+    /// The number of keys in memory.
     pub fn keys(&self) -> usize {
         self.with(|inner| inner.memory.len())
     }

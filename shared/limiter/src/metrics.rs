@@ -1,6 +1,6 @@
-//! What is counted.
+//! Counters.
 
-/// Counts since the limiter was made. Requests are counted once however many policies they pass.
+/// Counters since the limiter was built. A request counts once, however many policies it has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
@@ -12,16 +12,16 @@ pub struct Metrics {
     pub denied_from_memory: u64,
     /// Policies in shadow mode that would have denied a request.
     pub shadow_denied: u64,
-    /// Policies decided without the store because it did not answer.
+    /// Policies decided without the store because it was unavailable.
     pub without_store: u64,
     /// Calls to the table: updates, refunds, reads.
     pub calls: u64,
-    /// Calls without an answer.
+    /// Calls that failed or timed out.
     pub store_errors: u64,
     /// Units taken from the table.
     pub taken_units: u64,
-    /// Units given back to the table.
+    /// Units returned to the table.
     pub returned_units: u64,
-    /// Units taken and neither spent nor given back in time.
+    /// Units that expired unspent.
     pub wasted_units: u64,
 }

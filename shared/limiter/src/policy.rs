@@ -1,13 +1,13 @@
-//! Policies: what is allowed, as data that is checked when it is loaded.
+//! Policies: validated when they are built.
 
 use std::{sync::Arc, time::Duration};
 
 use crate::meter::{Meter, QUOTA_BASE};
 
-/// The longest policy name, in bytes. It becomes the name of an attribute, whose length is part of
-/// every item's size.
+/// The longest policy name, in bytes. It names an attribute, whose length adds to the size of every
+/// item.
 pub const MAX_NAME_BYTES: usize = 64;
-/// The longest key, in bytes. DynamoDB takes 2,048, the item's prefix included.
+/// The longest key, in bytes. DynamoDB allows 2,048, including the prefix.
 pub const MAX_KEY_BYTES: usize = 1024;
 /// The shortest period.
 pub const MIN_PERIOD: Duration = Duration::from_secs(1);
@@ -19,19 +19,18 @@ pub const MAX_LIMIT: u32 = 999_999_999;
 /// rounding would cost more than 1 % of the limit; and DynamoDB writes one item at most 1,000 times
 /// per second.
 pub const MAX_RATE_PER_SECOND: u32 = 10_000;
-/// How long a lease may be held unless the policy says otherwise: this, and at most a tenth of the
-/// time in which the burst refills.
+/// The default duration of a lease; at most a tenth of the time in which the burst refills.
 const DEFAULT_LEASE: Duration = Duration::from_secs(2);
-/// A lease is worth its price, [`Leases`], when at least so many units come back during it.
+/// Policies have leases by default if at least this many units come back during one; see [`Leases`].
 const MIN_UNITS_PER_LEASE: i64 = 4;
 /// Of the time in which the burst refills: how far a shared bucket's clock may lag.
 const LAG_SHARE: i64 = 20;
 
-/// Why a policy, a key or a weight is refused. Each message names what is wrong.
+/// Why a policy, a key or a weight is invalid. Messages name the policy and the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyError {
-    /// The name is empty, too long or has other characters than `a-z`, `0-9`, `-` and `_`.
+    /// The name is empty, too long or has characters other than `a-z`, `0-9`, `-` and `_`.
     #[error(
         "the policy name {0:?} must have 1 to {MAX_NAME_BYTES} characters, each a-z, 0-9, - or _"
     )]
@@ -41,7 +40,7 @@ pub enum PolicyError {
     Limit {
         /// The policy.
         policy: String,
-        /// What it asks for.
+        /// The invalid value.
         limit: u32,
     },
     /// The period is too short or too long.
@@ -52,10 +51,10 @@ pub enum PolicyError {
     Period {
         /// The policy.
         policy: String,
-        /// What it asks for.
+        /// The invalid value.
         period: Duration,
     },
-    /// The rate is beyond what one item can carry.
+    /// The rate exceeds what one item supports.
     #[error(
         "policy {policy}: {limit} per {period:?} is more than {MAX_RATE_PER_SECOND} per second"
     )]
@@ -75,7 +74,7 @@ pub enum PolicyError {
     Burst {
         /// The policy.
         policy: String,
-        /// What it asks for.
+        /// The invalid value.
         burst: u32,
     },
     /// Leases would use up the bucket.
@@ -86,17 +85,17 @@ pub enum PolicyError {
     Lease {
         /// The policy.
         policy: String,
-        /// What it asks for.
+        /// The invalid value.
         lease: Duration,
         /// How long the burst takes to refill.
         refill: Duration,
     },
-    /// The weight is zero or can never be met.
+    /// The weight is zero or exceeds the burst.
     #[error("policy {policy}: the weight {weight} must be 1 to the burst, {burst}")]
     Weight {
         /// The policy.
         policy: String,
-        /// What was asked for.
+        /// The invalid weight.
         weight: u32,
         /// The policy's burst.
         burst: u32,
@@ -106,48 +105,48 @@ pub enum PolicyError {
     Key {
         /// The policy.
         policy: String,
-        /// How long the key is.
+        /// The length of the key.
         bytes: usize,
     },
 }
 
-/// What a policy's denials do.
+/// The effect of denials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// They refuse the request.
+    /// Denials refuse the request.
     #[default]
     Enforce,
-    /// They are counted, and the request goes on.
+    /// Denials are counted, and the request is allowed.
     Shadow,
 }
 
-/// What happens to a request while the store does not answer.
+/// The decision while the store is unavailable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnStoreFailure {
-    /// It is allowed as long as this process alone keeps the policy: the backstop.
+    /// Allow, as long as this process by itself stays within the policy (the backstop).
     #[default]
     Open,
-    /// It is denied.
+    /// Deny.
     Closed,
 }
 
 /// Whether an instance may take several units at once and spend them in memory.
 ///
-/// A lease saves calls on a busy key. Its price: from the first lease until the bucket has been
-/// full again, it holds fewer units than the burst, by as many as come back during a lease.
+/// Leases save calls on busy keys. In return, from the first lease until the bucket has been full again,
+/// the burst is smaller by the units that come back during a lease.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Leases {
-    /// For 2 seconds, and at most a tenth of the time in which the burst refills; none where less
-    /// than 4 units come back in that time. A limit of 100 per minute has none.
+    /// For 2 seconds, and at most a tenth of the time in which the burst refills; none if fewer than 4
+    /// units come back in that time. A limit of 100 per minute has none.
     #[default]
     Auto,
-    /// Never: every allowed request is a call.
+    /// Never: every allowed request makes a call.
     Off,
-    /// For this long at most.
+    /// For at most this long.
     For(Duration),
 }
 
-/// What is allowed, checked. Cloning is cheap.
+/// A validated policy. Cloning is cheap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy(pub(crate) Arc<Rules>);
 
@@ -161,11 +160,11 @@ pub(crate) struct Rules {
     pub(crate) mode: Mode,
     pub(crate) on_store_failure: OnStoreFailure,
     pub(crate) meter: Meter,
-    /// How long the item is kept: 2 to this power days.
+    /// The retention of the item: 2 to this power days.
     pub(crate) retention: u8,
 }
 
-/// A policy that is being put together. [`build`](Self::build) checks it.
+/// Builds a policy. [`build`](Self::build) validates it.
 #[derive(Clone, Debug)]
 #[must_use = "a policy is made by build()"]
 pub struct PolicyBuilder {
@@ -180,10 +179,9 @@ pub struct PolicyBuilder {
 }
 
 impl Policy {
-    /// A rate: `limit` units per `period`, evenly refilled. The burst is `limit` unless told
-    /// otherwise.
+    /// A rate: `limit` units per `period`, evenly refilled. The burst defaults to `limit`.
     ///
-    /// The promise, in every window of time of any length Δ and over all instances: at most
+    /// Guarantee, in every window of time of any length Δ and over all instances: at most
     /// `burst + limit / period * Δ` units.
     pub fn rate(name: &str, limit: u32, period: Duration) -> PolicyBuilder {
         PolicyBuilder {
@@ -199,8 +197,7 @@ impl Policy {
     }
 
     /// A quota: `limit` units per window of `period`, the windows counted from the Unix epoch, so
-    /// that a day begins at midnight UTC. For long periods, where an even refill means nothing to
-    /// a user.
+    /// that a day begins at midnight UTC. For long periods, where users do not expect an even refill.
     pub fn quota(name: &str, limit: u32, period: Duration) -> PolicyBuilder {
         PolicyBuilder { is_quota: true, ..Self::rate(name, limit, period) }
     }
@@ -210,7 +207,7 @@ impl Policy {
         &self.0.name
     }
 
-    /// How many units per [`period`](Self::period).
+    /// Units per [`period`](Self::period).
     pub fn limit(&self) -> u32 {
         self.0.limit
     }
@@ -220,7 +217,7 @@ impl Policy {
         self.0.period
     }
 
-    /// How many units at once. A quota's is its limit.
+    /// The burst, in units. A quota's is its limit.
     pub fn burst(&self) -> u32 {
         self.0.burst
     }
@@ -230,17 +227,17 @@ impl Policy {
         self.0.meter.is_quota
     }
 
-    /// What its denials do.
+    /// The effect of denials.
     pub fn mode(&self) -> Mode {
         self.0.mode
     }
 
-    /// What happens while the store does not answer.
+    /// The decision while the store is unavailable.
     pub fn on_store_failure(&self) -> OnStoreFailure {
         self.0.on_store_failure
     }
 
-    /// How long units taken in advance may be held; zero without leases.
+    /// The duration of a lease; zero without leases.
     pub fn lease(&self) -> Duration {
         Duration::from_micros(self.0.meter.hold.unsigned_abs())
     }
@@ -260,7 +257,7 @@ impl Policy {
 }
 
 impl PolicyBuilder {
-    /// How many units at once, if not the limit. A quota has none of its own.
+    /// The burst, if it differs from the limit. Quotas have none.
     pub fn burst(mut self, burst: u32) -> Self {
         self.burst = Some(burst);
         self
@@ -272,22 +269,22 @@ impl PolicyBuilder {
         self
     }
 
-    /// What happens while the store does not answer.
+    /// The decision while the store is unavailable.
     pub fn on_store_failure(mut self, behaviour: OnStoreFailure) -> Self {
         self.on_store_failure = behaviour;
         self
     }
 
-    /// Whether units may be taken in advance.
+    /// Configures leases.
     pub fn leases(mut self, leases: Leases) -> Self {
         self.leases = leases;
         self
     }
 
-    /// Checks the policy.
+    /// Validates the policy.
     ///
     /// # Errors
-    /// [`PolicyError`], which names the policy and what is wrong.
+    /// [`PolicyError`], with the policy and the invalid value.
     pub fn build(self) -> Result<Policy, PolicyError> {
         let is_legal = |c: u8| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
         if !(1..=MAX_NAME_BYTES).contains(&self.name.len()) || !self.name.bytes().all(is_legal) {

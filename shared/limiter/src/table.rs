@@ -1,4 +1,4 @@
-//! What the limiter needs of a store.
+//! The interface of a store.
 
 use std::{
     collections::HashMap,
@@ -8,23 +8,22 @@ use std::{
 
 use crate::update::{Cell, Image, Outcome, Update};
 
-/// Why the store gave no answer. The limiter goes by the policy then; it never passes this on as a
-/// refusal.
+/// Why the store failed. The limiter then applies the policy, and never reports this as a refusal.
 #[derive(Debug, thiserror::Error)]
 #[error("the limiter's table did not answer {operation}: {reason}")]
 pub struct TableError {
-    /// What was asked.
+    /// The operation.
     pub operation: &'static str,
-    /// The error code, or what kind of failure it was. Holds no key.
+    /// The error code or the kind of failure, without keys.
     pub reason: String,
 }
 
 /// A store of small items with conditional updates.
 ///
-/// An implementation makes one attempt and gives up soon: a repeated attempt may take tokens
-/// twice, and the limiter has its own way on when the store is slow.
+/// An implementation makes one attempt with a short timeout: a retry may take units twice, and the limiter
+/// handles a slow store itself.
 pub trait Table: Send + Sync {
-    /// Does what [`Update::apply`] says, atomically.
+    /// Performs [`Update::apply`] atomically.
     fn update(&self, update: &Update) -> impl Future<Output = Result<Outcome, TableError>> + Send;
 
     /// Reads cells of an item, with a consistent read.
@@ -34,12 +33,11 @@ pub trait Table: Send + Sync {
         attributes: &[&str],
     ) -> impl Future<Output = Result<Image, TableError>> + Send;
 
-    /// Removes an item.
+    /// Deletes an item.
     fn remove(&self, key: &str) -> impl Future<Output = Result<(), TableError>> + Send;
 }
 
-/// A table in this process: for tests, and for a service of one process. It forgets nothing until
-/// it is dropped.
+/// A table in memory, for tests and for single-process services. It never evicts.
 #[derive(Debug, Default)]
 pub struct MemoryTable(Mutex<HashMap<String, Item>>);
 

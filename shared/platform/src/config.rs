@@ -1,35 +1,36 @@
 //! The configuration of a deployment: read once, at start, from the environment.
 //!
-//! This is the only module of the project that reads environment variables. Every fault is
-//! collected, so that one failed start names all that must be mended.
+//! This is the only module that reads environment variables. It collects all faults, so that one failed
+//! start lists everything to correct.
 //!
-//! Those marked with * are what administrators change while the deployment runs
-//! ([`crate::settings`]). `template.yaml` sets of them the first administrator only.
+//! Administrators override those marked with * while the deployment runs ([`crate::settings`]).
+//! `template.yaml` sets only the first administrator of them.
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
 //! | `MINIGATE_TABLE_MAIN`, `MINIGATE_TABLE_VOLATILE`, `MINIGATE_TABLE_AUDIT` | names of the DynamoDB tables | required |
-//! | `MINIGATE_BOT_SECRETS` | names or ARNs of the bots' secrets, separated by commas; 1 to 20 | required where [`Needs`] says so |
+//! | `MINIGATE_BOT_SECRETS` | 1 to 20 names or ARNs of the bots' secrets, comma-separated | required where [`Needs`] says so |
 //! | `MINIGATE_SIGNING_SECRET` | name or ARN of the secret with the key that signs tokens | required where [`Needs`] says so |
 //! | `MINIGATE_ISSUER` | `iss` of the tokens | `minigate` |
-//! | `MINIGATE_ALLOWED_ORIGINS` * | origins of the Mini App, separated by commas | none |
-//! | `MINIGATE_ADMINS` * | Telegram user ids of the administrators who cannot be removed, separated by commas | none |
-//! | `MINIGATE_SESSIONS_PER_USER` * | sessions a user may have at once, 1 to 50 | 5 |
-//! | `MINIGATE_ACCESS_TOKEN_SECONDS` * | life of an access token, 30 to 3,600 | 300 |
-//! | `MINIGATE_REFRESH_TOKEN_SECONDS` * | life of a refresh token, 300 to 31,536,000 | 2,592,000 (30 days) |
-//! | `MINIGATE_INIT_DATA_SECONDS` * | age up to which init data is taken, 60 to 604,800 | 86,400 (a day) |
-//! | `MINIGATE_INIT_DATA_ONE_TIME_USE` | `true`: init data is exchanged once, and taken nowhere else | `false` |
-//! | `MINIGATE_ADDRESS_LIMIT_PER_MINUTE` | requests of one address an instance lets through, 1 to 1,000,000 | 600 |
-//! | `MINIGATE_LIMITS` | limits other than those of `limits/rules.rs`, such as `login=10,api=200/30`: units, and the period in seconds if it changes too | none |
-//! | `MINIGATE_LIMITER_MILLISECONDS` | the most time that a call of the limiter may take, 50 to 10,000 | 250 |
-//! | `MINIGATE_CACHE_MILLISECONDS` | the most time that a call of the cache to its table may take, 50 to 10,000 | 250 |
-//! | `MINIGATE_QUEUE_<NAME>` | the URL of the queue with this name, for functions that send to it | none |
-//! | `MINIGATE_EDGE_KEY_SHA256` | the first 32 hexadecimal digits of the SHA-256 of the key that the edge sends; requests without the key are then refused | none: no edge |
-//! | `MINIGATE_REQUEST_SECONDS` | the most time a request may take, 1 to 29 | 10 |
+//! | `MINIGATE_ALLOWED_ORIGINS` * | allowed origins of the Mini App, comma-separated | none |
+//! | `MINIGATE_ADMINS` * | Telegram user ids of permanent administrators, comma-separated | none |
+//! | `MINIGATE_SESSIONS_PER_USER` * | concurrent sessions of a user, 1 to 50 | 5 |
+//! | `MINIGATE_ACCESS_TOKEN_SECONDS` * | lifetime of an access token, 30 to 3,600 | 300 |
+//! | `MINIGATE_REFRESH_TOKEN_SECONDS` * | lifetime of a refresh token, 300 to 31,536,000 | 2,592,000 (30 days) |
+//! | `MINIGATE_INIT_DATA_SECONDS` * | maximum age of init data, 60 to 604,800 | 86,400 (a day) |
+//! | `MINIGATE_INIT_DATA_ONE_TIME_USE` | `true`: init data can be exchanged once, and is accepted nowhere else | `false` |
+//! | `MINIGATE_ADDRESS_LIMIT_PER_MINUTE` | requests per minute of one address to one instance, 1 to 1,000,000 | 600 |
+//! | `MINIGATE_LIMITS` | overrides of the limits of `limits/rules.rs`, such as `login=10,api=200/30`: units, and optionally the period in seconds | none |
+//! | `MINIGATE_LIMITER_MILLISECONDS` | timeout of a limiter call, 50 to 10,000 | 250 |
+//! | `MINIGATE_CACHE_MILLISECONDS` | timeout of a cache call to its table, 50 to 10,000 | 250 |
+//! | `MINIGATE_QUEUE_<NAME>` | URL of the queue with this name, for functions that send to it | none |
+//! | `MINIGATE_EDGE_KEY_SHA256` | the first 32 hexadecimal digits of the SHA-256 of the edge's key; requests without the key are refused | none: no edge |
+//! | `MINIGATE_REQUEST_SECONDS` | timeout of a request, 1 to 29 | 10 |
 //! | `MINIGATE_LOG_LEVEL` | `error`, `warn`, `info`, `debug` | `info` |
 //!
-//! Lambda's own `AWS_LAMBDA_FUNCTION_NAME` and `AWS_LAMBDA_FUNCTION_VERSION` are shown by
-//! `GET /health`, and `AWS_LAMBDA_RUNTIME_API` is where events come from. The AWS SDK reads its own variables, `AWS_ENDPOINT_URL` among them.
+//! `GET /health` shows Lambda's `AWS_LAMBDA_FUNCTION_NAME` and `AWS_LAMBDA_FUNCTION_VERSION`;
+//! `AWS_LAMBDA_RUNTIME_API` is the source of events. The AWS SDK reads its own variables, such as
+//! `AWS_ENDPOINT_URL`.
 
 use std::{collections::BTreeMap, fmt, ops::RangeInclusive, time::Duration};
 
@@ -51,48 +52,48 @@ use crate::{
 
 const PREFIX: &str = "MINIGATE_";
 
-/// What a deployment sets.
+/// The configuration of a deployment.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// What the function needs.
     pub needs: Needs,
     /// The names of the tables.
     pub tables: Tables,
-    /// The ids of the bots' secrets; none where they are not needed.
+    /// The ids of the bots' secrets; empty if the function does not need them.
     pub bot_secrets: Vec<String>,
-    /// The id of the secret with the signing key, where it is needed.
+    /// The id of the signing key's secret, if the function needs it.
     pub signing_secret: Option<String>,
     /// The `iss` of the tokens.
     pub issuer: String,
-    /// What the deployment has of the settings, before administrators change them.
+    /// The deployment's settings, before administrators override them.
     pub settings: Settings,
-    /// Whether init data is exchanged only once, and taken nowhere else.
+    /// Whether init data can be exchanged only once, and is accepted nowhere else.
     pub init_data_one_time_use: bool,
-    /// How many requests of one address an instance lets through in a minute.
+    /// Requests per minute of one address to one instance.
     pub address_limit_per_minute: u32,
-    /// What the deployment changes of the limits; they make good policies.
+    /// The deployment's overrides of limits; the resulting policies are valid.
     pub limits: Changes,
-    /// The most time that a call of the limiter may take.
+    /// The timeout of a limiter call.
     pub limiter_timeout: Duration,
-    /// The most time that a call of the cache to its table may take.
+    /// The timeout of a cache call to its table.
     pub cache_timeout: Duration,
     /// The URLs of the queues that the function sends to, by name, in lower case.
     pub queues: BTreeMap<String, String>,
-    /// How the edge in front of the API is known, where there is one.
+    /// The hash of the edge's key, if there is an edge.
     pub edge_key: Option<EdgeKeyHash>,
-    /// The most time that a request may take.
+    /// The timeout of a request.
     pub request_timeout: Duration,
-    /// What is logged.
+    /// The log level.
     pub log_level: LevelFilter,
-    /// The name of the function, as Lambda has it.
+    /// The name of the Lambda function.
     pub function_name: String,
-    /// The version of the function, as Lambda has it.
+    /// The version of the Lambda function.
     pub function_version: String,
     /// The address of the Lambda runtime API; empty outside of Lambda.
     pub runtime_api: String,
 }
 
-/// Everything that is wrong with the environment.
+/// All faults of the environment.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub struct ConfigError {
     faults: Vec<Fault>,
@@ -120,7 +121,7 @@ impl fmt::Display for ConfigError {
 }
 
 impl Config {
-    /// Reads the process's environment, for a function that needs these secrets.
+    /// Reads the environment of the process, for a function with these needs.
     ///
     /// # Errors
     /// [`ConfigError`] with every missing, malformed or unknown variable.
@@ -128,7 +129,7 @@ impl Config {
         Self::from_variables(environment(), needs)
     }
 
-    /// Reads these variables; those of others are passed over.
+    /// Reads these variables, and ignores foreign ones.
     ///
     /// # Errors
     /// [`ConfigError`] with every missing, malformed or unknown variable.
@@ -174,14 +175,14 @@ impl Config {
 }
 
 /// The process's environment. Bytes that are not UTF-8 are replaced.
-#[expect(clippy::disallowed_methods, reason = "this is the place that others are sent to")]
+#[expect(clippy::disallowed_methods, reason = "the only module that may read the environment")]
 pub fn environment() -> impl Iterator<Item = (String, String)> {
     let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
     std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
 }
 
-/// Takes variables one by one and remembers what is wrong. A faulty variable yields a default that
-/// never gets out, because [`Reader::finish`] then returns the faults instead.
+/// Reads variables one by one and collects faults. A faulty variable yields a default that is never used,
+/// because [`Reader::finish`] then returns the faults.
 struct Reader {
     variables: BTreeMap<String, String>,
     faults: Vec<Fault>,
@@ -195,7 +196,7 @@ impl Reader {
         }
     }
 
-    /// Takes no notice of the variable where it is not needed.
+    /// Ignores the variable if it is not needed.
     fn required_if<T: Default>(
         &mut self,
         is_needed: bool,
@@ -270,7 +271,7 @@ impl Reader {
         settings
     }
 
-    /// A variable that somebody else defines; absent outside of Lambda.
+    /// A variable of Lambda; absent elsewhere.
     fn foreign(&mut self, name: &str) -> String {
         self.variables.remove(name).unwrap_or_default()
     }
@@ -291,8 +292,8 @@ impl Reader {
     }
 
     fn finish(mut self, config: Config) -> Result<Config, ConfigError> {
-        // A variable of ours that nothing asked for is most likely a misspelt one, whose default
-        // would be taken in silence.
+        // An unread variable with our prefix is most likely misspelt: silently using the default
+        // would hide it.
         let unknown = self.variables.into_keys().filter(|name| name.starts_with(PREFIX));
         let unknown = unknown.map(|variable| Fault { variable, problem: "is unknown".to_owned() });
         self.faults.extend(unknown);
@@ -300,8 +301,7 @@ impl Reader {
     }
 }
 
-/// A value, or what was expected instead. Values are never repeated: they may be secrets that
-/// somebody put into the wrong variable.
+/// A value, or what was expected. Messages never repeat values, which may be misplaced secrets.
 type Parsed<T> = Result<T, String>;
 
 fn name(text: &str) -> Parsed<String> {

@@ -1,7 +1,7 @@
-//! Functions whose events are no HTTP requests: what [`crate::layers`] does for a route, for them.
+//! Functions whose events are not HTTP requests: the counterpart of [`crate::layers`].
 //!
-//! An event has one line in the log, of the form that requests have. It ends at its deadline, and a
-//! panic is an error and a metric, not a dead instance.
+//! An event has one log line, in the form of a request's. It ends at its deadline. A panic is an error and
+//! a metric, and the instance survives it.
 
 use std::{panic::AssertUnwindSafe, time::Instant};
 
@@ -16,41 +16,41 @@ use crate::{
     layers::{RequestLine, log_causes, within},
 };
 
-/// What a function does with its events.
+/// Handles the events of a function.
 pub trait Events: Send + Sync + 'static {
-    /// What the log says of an event. Nothing of it may tell who asks.
+    /// Describes an event for the log, without anything that identifies the caller.
     fn subject(&self, event: &Value) -> Subject;
 
-    /// Answers an event. It is any JSON at all: whoever may invoke the function chooses it.
+    /// Handles an event. It may be any JSON, because the invoker chooses it.
     fn handle(
         &self,
         platform: &Platform,
         event: &Value,
     ) -> impl Future<Output = Result<Answer, Problem>> + Send;
 
-    /// The `errorMessage` that Lambda is told of a problem. Whoever invoked the function reads it.
+    /// The `errorMessage` of a problem, which the invoker sees.
     fn error_message(&self, problem: &Problem) -> &'static str {
         problem.code().as_str()
     }
 }
 
-/// What an event is about, for the log.
+/// The description of an event, for the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Subject {
-    /// The id of the request behind the event; Lambda's own without.
+    /// The id of the original request; Lambda's request id if there is none.
     pub request_id: Option<String>,
-    /// The method of the request behind it.
+    /// The method of the original request.
     pub method: String,
-    /// The template of the route behind it, never a path.
+    /// The template of the original route, never a path.
     pub route: String,
 }
 
-/// An answer to an event.
+/// The response to an event.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// What Lambda hands over.
+    /// The payload that Lambda returns.
     pub payload: Value,
-    /// The refusal that it stands for, which the log tells of.
+    /// The refusal that it represents, for the log.
     pub refusal: Option<Code>,
 }
 
@@ -129,11 +129,11 @@ async fn answer(
     let request_id = request_id.unwrap_or_else(|| invocation.request_id.clone());
     let span = tracing::info_span!("request", request_id);
     async {
-        // Boxed: the SDK's types within each other are too deep for the compiler.
+        // Boxed, because the SDK's types nest too deeply for the compiler.
         let handled = AssertUnwindSafe(Box::pin(events.handle(platform, event))).catch_unwind();
         let outcome = match within(platform, invocation.deadline_unix_millis, handled).await {
             Ok(Ok(outcome)) => outcome,
-            // Its message may hold anything; where it happened, the hook of `start_logs` has logged.
+            // The message may hold anything. The hook of `start_logs` logged the location.
             Ok(Err(_)) => {
                 platform.metrics.count(Metric::PANIC);
                 Err(Problem::new(Code::INTERNAL_ERROR))

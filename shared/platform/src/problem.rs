@@ -1,8 +1,8 @@
 //! Every refusal and failure as a client sees it: RFC 9457 problem documents.
 //!
-//! A [`Problem`] is made where something is refused, rides the response as an extension, and is
-//! written out and logged once, by [`crate::layers`]. What a client is told (`detail`) and what an
-//! operator is told (`cause`) are apart: a cause never reaches a response.
+//! A [`Problem`] is created where a request is refused, travels with the response as an extension, and is
+//! serialized and logged once, by [`crate::layers`]. `detail` is for the client and `cause` for the
+//! operator: a cause never reaches a response.
 
 use std::{borrow::Cow, error::Error as StdError, sync::Arc, time::Duration};
 
@@ -70,58 +70,58 @@ macro_rules! codes {
 }
 
 codes! {
-    AUTHORIZATION_MISSING "authorization_missing" UNAUTHORIZED "The request needs credentials",
-    AUTHORIZATION_MALFORMED "authorization_malformed" UNAUTHORIZED "The credentials are not of the form `tma <init data>` or `Bearer <token>`",
+    AUTHORIZATION_MISSING "authorization_missing" UNAUTHORIZED "The request has no credentials",
+    AUTHORIZATION_MALFORMED "authorization_malformed" UNAUTHORIZED "The Authorization header is neither `tma <init data>` nor `Bearer <token>`",
     // Refusals of init data carry the codes of the crate minigate-init-data.
     TOO_LARGE "too_large" UNAUTHORIZED "The init data is longer than 8,192 bytes or has more than 64 fields",
     MALFORMED "malformed" UNAUTHORIZED "The init data is not a form-encoded query",
-    DUPLICATE_KEY "duplicate_key" UNAUTHORIZED "A field stands twice in the init data",
+    DUPLICATE_KEY "duplicate_key" UNAUTHORIZED "The init data contains a field twice",
     HASH_MISSING "hash_missing" UNAUTHORIZED "The init data has no hash",
     HASH_MALFORMED "hash_malformed" UNAUTHORIZED "The hash is not 64 lower-case hexadecimal digits",
     HASH_MISMATCH "hash_mismatch" UNAUTHORIZED "The init data was not signed by a bot of this deployment",
     SIGNATURE_MISSING "signature_missing" UNAUTHORIZED "The init data has no signature",
     SIGNATURE_MALFORMED "signature_malformed" UNAUTHORIZED "The signature is not unpadded base64url of 64 bytes",
-    SIGNATURE_INVALID "signature_invalid" UNAUTHORIZED "The signature is not Telegram's",
+    SIGNATURE_INVALID "signature_invalid" UNAUTHORIZED "The signature was not made by Telegram",
     AUTH_DATE_MISSING "auth_date_missing" UNAUTHORIZED "The init data has no auth_date",
     AUTH_DATE_INVALID "auth_date_invalid" UNAUTHORIZED "The auth_date is not a Unix time",
-    EXPIRED "expired" UNAUTHORIZED "The init data is too old",
-    FROM_FUTURE "from_future" UNAUTHORIZED "The init data is from the future",
-    USER_INVALID "user_invalid" UNAUTHORIZED "The user of the init data is not a user",
-    USER_MISSING "user_missing" UNAUTHORIZED "The init data names no user",
-    INIT_DATA_USED "init_data_used" UNAUTHORIZED "The init data was exchanged for a session before",
-    INIT_DATA_NOT_ACCEPTED "init_data_not_accepted" UNAUTHORIZED "This deployment takes init data only in exchange for a session",
+    EXPIRED "expired" UNAUTHORIZED "The init data has expired",
+    FROM_FUTURE "from_future" UNAUTHORIZED "The auth_date is in the future",
+    USER_INVALID "user_invalid" UNAUTHORIZED "The user field of the init data is invalid",
+    USER_MISSING "user_missing" UNAUTHORIZED "The init data has no user field",
+    INIT_DATA_USED "init_data_used" UNAUTHORIZED "The init data was already exchanged for a session",
+    INIT_DATA_NOT_ACCEPTED "init_data_not_accepted" UNAUTHORIZED "This deployment accepts init data only in exchange for a session",
     TOKEN_MALFORMED "token_malformed" UNAUTHORIZED "The access token is not a token of this API",
     TOKEN_INVALID "token_invalid" UNAUTHORIZED "The access token was not signed by this deployment",
     TOKEN_EXPIRED "token_expired" UNAUTHORIZED "The access token has expired",
     REFRESH_TOKEN_MALFORMED "refresh_token_malformed" UNAUTHORIZED "The refresh token is not a token of this API",
     REFRESH_TOKEN_INVALID "refresh_token_invalid" UNAUTHORIZED "The refresh token was not signed by this deployment",
     REFRESH_TOKEN_EXPIRED "refresh_token_expired" UNAUTHORIZED "The refresh token has expired",
-    REFRESH_TOKEN_REUSED "refresh_token_reused" UNAUTHORIZED "The refresh token was used before; its session has been ended",
+    REFRESH_TOKEN_REUSED "refresh_token_reused" UNAUTHORIZED "The refresh token was already used; its session has been revoked",
     SESSION_REVOKED "session_revoked" UNAUTHORIZED "The session has ended",
     ADMIN_REQUIRED "admin_required" FORBIDDEN "Only administrators may do this",
-    EDGE_REQUIRED "edge_required" FORBIDDEN "This API is reached through its own domain only",
-    ROUTE_NOT_FOUND "route_not_found" NOT_FOUND "There is nothing at this path",
+    EDGE_REQUIRED "edge_required" FORBIDDEN "This API is available only through its own domain",
+    ROUTE_NOT_FOUND "route_not_found" NOT_FOUND "No route matches this path",
     PROFILE_NOT_FOUND "profile_not_found" NOT_FOUND "This user has no profile yet",
-    POLICY_NOT_FOUND "policy_not_found" NOT_FOUND "There is no such limit",
-    SESSION_NOT_FOUND "session_not_found" NOT_FOUND "This user has no such session",
-    METHOD_NOT_ALLOWED "method_not_allowed" METHOD_NOT_ALLOWED "This path does not take this method",
-    POLICIES_UNREADABLE "policies_unreadable" CONFLICT "What is stored of the limits does not decode",
-    SETTINGS_UNREADABLE "settings_unreadable" CONFLICT "What is stored of the settings does not decode",
+    POLICY_NOT_FOUND "policy_not_found" NOT_FOUND "No limit has this name",
+    SESSION_NOT_FOUND "session_not_found" NOT_FOUND "This user has no session with this id",
+    METHOD_NOT_ALLOWED "method_not_allowed" METHOD_NOT_ALLOWED "This path does not support this method",
+    POLICIES_UNREADABLE "policies_unreadable" CONFLICT "The stored limits cannot be decoded",
+    SETTINGS_UNREADABLE "settings_unreadable" CONFLICT "The stored settings cannot be decoded",
     VERSION_MISMATCH "version_mismatch" PRECONDITION_FAILED "The resource has changed since the version named in If-Match",
-    BODY_TOO_LARGE "body_too_large" PAYLOAD_TOO_LARGE "The body is longer than this route takes",
+    BODY_TOO_LARGE "body_too_large" PAYLOAD_TOO_LARGE "The body exceeds the limit of this route",
     UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body must be application/json",
     BODY_MALFORMED "body_malformed" BAD_REQUEST "The body is not JSON",
-    BODY_INVALID "body_invalid" UNPROCESSABLE_ENTITY "A field of the body is wrong",
-    HEADER_INVALID "header_invalid" BAD_REQUEST "A header is wrong",
-    PATH_INVALID "path_invalid" BAD_REQUEST "A part of the path is wrong",
-    QUERY_INVALID "query_invalid" BAD_REQUEST "A parameter of the query is wrong",
+    BODY_INVALID "body_invalid" UNPROCESSABLE_ENTITY "The body has an invalid field",
+    HEADER_INVALID "header_invalid" BAD_REQUEST "A header is invalid",
+    PATH_INVALID "path_invalid" BAD_REQUEST "A path parameter is invalid",
+    QUERY_INVALID "query_invalid" BAD_REQUEST "A query parameter is invalid",
     UNKNOWN_BOT "unknown_bot" UNPROCESSABLE_ENTITY "This deployment does not serve that bot",
     RATE_LIMITED "rate_limited" TOO_MANY_REQUESTS "Too many requests",
-    STORE_UNAVAILABLE "store_unavailable" SERVICE_UNAVAILABLE "The database does not answer; try again",
-    ACCOUNT_BUSY "account_busy" SERVICE_UNAVAILABLE "Too many requests change this account at the same moment; try again",
-    SECRETS_UNAVAILABLE "secrets_unavailable" SERVICE_UNAVAILABLE "The keys cannot be fetched; try again",
-    DEADLINE_EXCEEDED "deadline_exceeded" SERVICE_UNAVAILABLE "The request took too long; try again",
-    INTERNAL_ERROR "internal_error" INTERNAL_SERVER_ERROR "An error of ours, which has been logged",
+    STORE_UNAVAILABLE "store_unavailable" SERVICE_UNAVAILABLE "The database is unavailable; retry later",
+    ACCOUNT_BUSY "account_busy" SERVICE_UNAVAILABLE "Too many concurrent changes to this account; retry later",
+    SECRETS_UNAVAILABLE "secrets_unavailable" SERVICE_UNAVAILABLE "The keys are unavailable; retry later",
+    DEADLINE_EXCEEDED "deadline_exceeded" SERVICE_UNAVAILABLE "The request timed out; retry later",
+    INTERNAL_ERROR "internal_error" INTERNAL_SERVER_ERROR "An internal error, which has been logged",
 }
 
 impl Code {
@@ -130,8 +130,8 @@ impl Code {
         Self::OF_PLATFORM.iter().copied().find(|code| code.as_str() == text)
     }
 
-    /// The problem type. IANA has registered one for quotas; the others are URNs of ours, because
-    /// a type must stay the same wherever the documentation is moved to.
+    /// The problem type. IANA registered one for quotas; the others are URNs of this project, because
+    /// a type must not change when the documentation moves.
     pub fn type_uri(self) -> Cow<'static, str> {
         if self == Self::RATE_LIMITED {
             return "https://iana.org/assignments/http-problem-types#quota-exceeded".into();
@@ -140,13 +140,13 @@ impl Code {
     }
 }
 
-/// What is wrong with one field of a request.
+/// An invalid field of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// The field: a path into the body such as `notifications`, a header's or a parameter's name.
+    /// The field: a path into the body such as `notifications`, or the name of a header or parameter.
     #[schema(max_length = 8192)]
     pub field: String,
-    /// What is wrong with it.
+    /// Why it is invalid.
     #[schema(max_length = 8192)]
     pub message: String,
 }
@@ -155,7 +155,7 @@ pub struct FieldError {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemDocument {
-    /// A URI that names the kind of problem.
+    /// A URI that identifies the kind of problem.
     #[schema(format = "uri", max_length = 128)]
     pub r#type: String,
     /// What the kind of problem means.
@@ -164,21 +164,21 @@ pub struct ProblemDocument {
     /// The HTTP status.
     #[schema(minimum = 400, maximum = 599)]
     pub status: u16,
-    /// What is wrong with this request.
+    /// Why this request was refused.
     #[schema(max_length = 8192)]
     pub detail: String,
-    /// The id of the request, as in the header `X-Request-Id` and in the logs.
+    /// The request id, as in the header `X-Request-Id` and in the logs.
     #[schema(max_length = 256)]
     pub instance: String,
     /// A stable code to branch on.
     #[schema(value_type = schemas::Code)]
     pub code: String,
-    /// The fields that are wrong.
+    /// The invalid fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub errors: Vec<FieldError>,
-    /// With `rate_limited`: the names of the limits that have no units left; `address` is the limit
-    /// for a client's address that each instance keeps.
+    /// With `rate_limited`: the names of the exceeded limits. `address` is the limit for a client's
+    /// address that each instance keeps by itself.
     #[serde(rename = "violated-policies", skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false, value_type = Vec<schemas::ViolatedPolicy>)]
     pub violated_policies: Vec<String>,
@@ -211,19 +211,19 @@ impl Problem {
         }))
     }
 
-    /// An error of ours: the client learns nothing but the request's id.
+    /// An internal error: the client sees only the request id.
     pub fn internal(cause: impl StdError + Send + Sync + 'static) -> Self {
         Self::new(Code::INTERNAL_ERROR).caused_by(cause)
     }
 
-    /// Says what is wrong with this very request.
+    /// Replaces the title with a detail about this request.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.detail = detail.into();
         self
     }
 
-    /// Names a field that is wrong.
+    /// Adds an invalid field.
     #[must_use]
     pub fn field(mut self, field: impl Into<String>, message: impl Into<String>) -> Self {
         self.0.errors.push(FieldError { field: field.into(), message: message.into() });
@@ -237,14 +237,14 @@ impl Problem {
         self
     }
 
-    /// Names a limit that has no units left.
+    /// Adds a limit that has no units left.
     #[must_use]
     pub fn violated_policy(mut self, name: &str) -> Self {
         self.0.violated_policies.push(name.to_owned());
         self
     }
 
-    /// Tells the client when to try again, in whole seconds rounded up, at least one.
+    /// Sets `Retry-After`, in whole seconds rounded up, at least one.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {
         let seconds = wait.as_millis().div_ceil(1000).max(1);
@@ -252,24 +252,24 @@ impl Problem {
         self.header(header::RETRY_AFTER, value.unwrap_or(HeaderValue::from_static("1")))
     }
 
-    /// Keeps what led here for the log. It never reaches the client.
+    /// Attaches the cause for the log. It never reaches the client.
     #[must_use]
     pub fn caused_by(mut self, cause: impl StdError + Send + Sync + 'static) -> Self {
         self.0.cause = Some(Arc::new(cause));
         self
     }
 
-    /// Its code.
+    /// The code.
     pub fn code(&self) -> Code {
         self.0.code
     }
 
-    /// Whether the request is at fault, and not we.
+    /// Whether the client is at fault: the status is a 4xx.
     pub fn is_refusal(&self) -> bool {
         self.0.code.status().is_client_error()
     }
 
-    /// What led to it, each cause after its effect.
+    /// The chain of causes, outermost first.
     pub(crate) fn causes(&self) -> Option<String> {
         let mut next = self.0.cause.as_deref().map(|cause| cause as &(dyn StdError + 'static));
         let mut causes = Vec::new();
@@ -297,8 +297,7 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    /// The status and the headers; the body is written by [`crate::layers`], which knows the
-    /// request's id.
+    /// Sets status and headers. [`crate::layers`], which knows the request id, writes the body.
     fn into_response(self) -> Response {
         let mut response = self.0.code.status().into_response();
         response.headers_mut().extend(self.0.headers.clone());
@@ -381,9 +380,9 @@ mod tests {
             document,
             serde_json::json!({
                 "type": "urn:minigate:problem:body_invalid",
-                "title": "A field of the body is wrong",
+                "title": "The body has an invalid field",
                 "status": 422,
-                "detail": "A field of the body is wrong",
+                "detail": "The body has an invalid field",
                 "instance": "r-1",
                 "code": "body_invalid",
                 "errors": [{ "field": "language", "message": "a tag" }],

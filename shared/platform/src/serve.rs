@@ -23,15 +23,15 @@ use crate::{
     workers::{Job, OfQueue, OfSchedule, Worker},
 };
 
-/// How long a response waits for work that was started beside it where there is no extension to keep
-/// the process awake. More would be felt; what is not done by then goes on with the next request.
+/// Without an extension to keep the process awake, a response waits this long for background work. Users
+/// would notice more. Unfinished work continues with the next request.
 const SETTLE_LIMIT: Duration = Duration::from_millis(500);
 
-/// How long the end of the process waits for such work. Lambda kills it 500 ms after it has told it.
+/// How long shutdown waits for background work. Lambda kills the process 500 ms after SIGTERM.
 const STOP_LIMIT: Duration = Duration::from_millis(400);
 
 /// The `main` of a function with routes: reads the configuration, fetches the secrets that it
-/// needs and serves requests from Lambda until it is told to stop.
+/// needs and serves requests from Lambda until it is stopped.
 ///
 /// Exits with a failure, after one message that names every fault, if the environment is wrong.
 pub(crate) fn run(router: Router, needs: Needs) -> ExitCode {
@@ -81,7 +81,7 @@ fn run_invoked(function: impl Answers, needs: Needs) -> ExitCode {
     })
 }
 
-/// What all functions have in common; `serve` is where they differ.
+/// The common part of all functions; `serve` is the specific one.
 fn start(
     needs: Needs,
     serve: impl AsyncFnOnce(Platform, TellExtension) -> Result<(), Error> + 'static,
@@ -99,7 +99,7 @@ fn start(
     };
     runtime.block_on(async {
         let platform = Platform::from_environment(config).await;
-        // Boxed, because the types of the AWS SDK are too deep for the compiler.
+        // Boxed, because the types of the AWS SDK nest too deeply for the compiler.
         let warm = Box::pin(platform.warm());
         let registered = Extension::register(&platform.config.runtime_api);
         let extension = match tokio::join!(warm, registered).1 {
@@ -109,8 +109,8 @@ fn start(
         let (tell, responses) = mpsc::unbounded_channel();
         let tell = TellExtension(extension.is_some().then_some(tell));
         let (for_serving, for_extension) = (platform.clone(), platform.clone());
-        // Tasks, because the runtime asks the system for events each time before it polls this future,
-        // which would be thrice a request.
+        // Tasks, because the runtime polls the system for events each time before it polls this future:
+        // three times a request.
         let mut serving = spawn_local(async move {
             match serve(for_serving, tell).await {
                 Ok(()) => ExitCode::SUCCESS,
@@ -124,7 +124,7 @@ fn start(
             }
         });
         tokio::select! {
-            // Where a task panicked, the hook of the logs has told.
+            // If a task panicked, the panic hook has logged it.
             ended = &mut serving => ended.unwrap_or(ExitCode::FAILURE),
             ended = keep_awake => ended.unwrap_or(ExitCode::FAILURE),
             () = told_to_stop() => {
@@ -138,7 +138,7 @@ fn start(
     })
 }
 
-/// How responses wait for the work beside them, where no extension does.
+/// Makes responses wait for background work if there is no extension.
 #[derive(Clone)]
 struct Settle(Option<Background>);
 
@@ -154,7 +154,7 @@ impl Settle {
     }
 }
 
-/// A response with its body written: `lambda_http` would copy the headers to do it.
+/// Collects the body of a response: `lambda_http` would copy the headers for it.
 struct Written(Response<lambda_http::Body>);
 
 impl IntoResponse for Written {
@@ -180,8 +180,8 @@ async fn respond(routes: axum::Router, settle: &Settle, request: Request) -> Res
     response.unwrap_or_else(|never| match never {})
 }
 
-/// `lambda_http` puts the name of the REST API's stage before the path, unless a variable tells it
-/// not to. Routes do not know the stage, so the path is taken as API Gateway sent it.
+/// Restores the path as API Gateway sent it: `lambda_http` prefixes it with the stage of the REST API
+/// unless a variable disables that, and routes do not know the stage.
 fn without_stage(mut request: Request) -> Request {
     let path = request.raw_http_path();
     let target = match request.uri().query() {
@@ -194,7 +194,7 @@ fn without_stage(mut request: Request) -> Request {
     request
 }
 
-/// Lambda sends SIGTERM before it ends an instance that has an extension; a terminal sends it too.
+/// Lambda sends SIGTERM before it stops an instance with an extension; so does a terminal.
 async fn told_to_stop() {
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => drop(terminate.recv().await),

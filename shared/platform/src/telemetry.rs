@@ -1,15 +1,14 @@
-//! Logs: one line of JSON an event, on standard output.
+//! Logs: one line of JSON per event, on standard output.
 //!
-//! Nothing here removes secrets from a line, because none may get near one: tokens, init data and
-//! keys have types without a `Debug` that shows them, and no log call takes a header or a body. That
-//! cannot be said of the libraries (the AWS SDK's debug level shows responses, and so secrets), so
-//! they are held at `warn` whatever the level.
+//! Nothing here redacts lines, because secrets never reach one: the `Debug` of tokens, init data and keys
+//! does not show them, and no log call takes a header or a body. Libraries differ (the AWS SDK logs
+//! responses, and so secrets, at `debug`), so they are capped at `warn` whatever the level.
 
 use tracing::{level_filters::LevelFilter, subscriber::set_global_default};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt};
 
-/// Sends every event of ours of at least `level`, and warnings of libraries, to standard output as
-/// JSON, from now on. A second call does nothing.
+/// Starts logging: events of minigate from `level` on, and warnings of libraries, as JSON on standard
+/// output. A second call is a no-op.
 pub fn start(level: LevelFilter) {
     let lines = tracing_subscriber::fmt::layer()
         .json()
@@ -20,18 +19,18 @@ pub fn start(level: LevelFilter) {
     let subscriber = tracing_subscriber::registry().with(lines).with(ours(level));
     if set_global_default(subscriber).is_ok() {
         std::panic::set_hook(Box::new(|panic| {
-            // The message is left out: it may hold what the panicking code was working on.
+            // Without the message, which may hold data of the request.
             let location = panic.location().map(ToString::to_string);
             tracing::error!(location, "panicked");
         }));
     }
 }
 
-/// Lets through what our crates log at `level`, and what others warn of.
+/// The filter: minigate's crates at `level`, libraries at `warn`.
 pub fn ours(level: LevelFilter) -> Targets {
     Targets::new()
         .with_default(level.min(LevelFilter::WARN))
-        // It repeats, as an error, every refusal that a function of events has logged.
+        // It logs every refusal of an event function again, as an error.
         .with_target("lambda_runtime::layers::panic", LevelFilter::OFF)
         .with_target("minigate", level)
 }

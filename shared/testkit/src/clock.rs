@@ -1,4 +1,4 @@
-//! A clock that a test moves.
+//! A fake clock.
 
 use std::{
     sync::{
@@ -10,7 +10,7 @@ use std::{
 
 use minigate_domain::{Clock, Timestamp};
 
-/// A clock that stands still until it is told to move. Clones show the same time.
+/// A clock that stands still until it is advanced. Clones share the time.
 #[derive(Clone, Debug)]
 pub struct FakeClock(Arc<AtomicU64>);
 

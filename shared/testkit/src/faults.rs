@@ -1,8 +1,7 @@
-//! A proxy in front of an AWS endpoint that makes calls slow, refused, throttled, failed or
-//! unanswered on demand, and counts them.
+//! A proxy in front of an AWS endpoint that injects latency, refusals, throttling, errors and timeouts, and
+//! counts calls.
 //!
-//! It stands where the network stands, so that what is tested is the whole client: the SDK's
-//! timeouts, its retries, its kept connections. A test starts one in front of the
+//! It replaces the network, so tests cover the whole client: the SDK's timeouts, retries and connection pool. A test starts one in front of the
 //! [embedded AWS](minigate_embedded_aws), gives its URL to the code under test, and injects faults:
 //!
 //! ```
@@ -20,7 +19,7 @@
 //! # }
 //! ```
 //!
-//! Requests that are no call of an embedded service, such as a health check, pass uncounted.
+//! Other requests, such as a health check, pass uncounted.
 
 use std::{
     collections::BTreeMap,

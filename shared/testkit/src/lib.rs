@@ -1,5 +1,5 @@
-//! What the tests of minigate share: a clock that a test moves, seeded randomness, a proxy that makes
-//! calls to AWS fail, and a stub of Lambda that runs a function's own binary.
+//! Test helpers of minigate: a fake clock, seeded randomness, a proxy that injects faults into calls to AWS,
+//! and a stub of Lambda that runs a function's own binary.
 
 mod clock;
 mod entropy;

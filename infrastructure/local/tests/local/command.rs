@@ -171,7 +171,7 @@ fn wrong_arguments_are_one_message() {
             &["--allow-remote-endpoint", "--aws-endpoint", "http://sts.amazonaws.com"],
             "must be an emulator, and sts.amazonaws.com is AWS itself",
         ),
-        (&["--allow-remote-endpoint"], "says nothing without --aws-endpoint"),
+        (&["--allow-remote-endpoint"], "needs --aws-endpoint"),
         (&["--allow-remote-endpoint=yes"], "takes no value"),
         (
             &["--aws-endpoint", "http://localhost:1", "--aws-port", "4566"],

@@ -9,9 +9,10 @@ use serde_json::Value;
 
 const README: &str = include_str!("../../../../README.md");
 /// Every document with commands in it.
-const DOCUMENTS: [(&str, &str); 4] = [
+const DOCUMENTS: [(&str, &str); 5] = [
     ("README.md", README),
     ("CONTRIBUTING.md", include_str!("../../../../CONTRIBUTING.md")),
+    ("docs/development.md", include_str!("../../../../docs/development.md")),
     ("docs/deployment.md", include_str!("../../../../docs/deployment.md")),
     ("shared/init-data/README.md", include_str!("../../../../shared/init-data/README.md")),
 ];
@@ -135,7 +136,7 @@ async fn origins_and_limits_are_those_of_the_readme() {
 
     let policies = answer.headers()["ratelimit-policy"].to_str().unwrap();
     assert_eq!(policies, r#""login";q=100;w=60, "login-address";q=100;w=60"#);
-    for said in ["100 logins a\nminute from a user and 100 from an address", "takes 5 and 20"] {
+    for said in ["100 logins a minute per user and 100 per\naddress", "default is 5 and 20"] {
         assert!(section.contains(said), "{said:?} is not in the README");
     }
     let defaults = [Rule::Login, Rule::LoginAddress].map(|rule| rule.defaults().limit);

@@ -5,11 +5,11 @@ use std::{fmt, sync::Mutex, time::Duration};
 use super::{Inner, Limiter};
 use crate::{Clock, Metrics, Table, memory::Memory};
 
-/// How long the answer to a call may take before what it brought is no longer spent, unless told
-/// otherwise: the process was frozen meanwhile.
+/// The default time after which units of a call are no longer spent, because the process was frozen
+/// meanwhile.
 const DEFAULT_MAX_DELAY: Duration = Duration::from_millis(500);
 const DEFAULT_MAX_KEYS: usize = 10_000;
-/// The memory never holds fewer keys: all of one request's must fit.
+/// The least capacity of memory: all keys of one request must fit.
 const MIN_KEYS: usize = 64;
 
 /// Settings of a [`Limiter`].
@@ -28,34 +28,34 @@ impl<T> fmt::Debug for LimiterBuilder<T> {
 }
 
 impl<T: Table> LimiterBuilder<T> {
-    /// Where the random waits of a saturated key begin. It should differ between instances; it
-    /// need not be secret. 0 unless told otherwise.
+    /// The seed of the random pauses on saturated keys. It should differ between instances and need not
+    /// be secret. 0 by default.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// How many keys are remembered, 64 or more: the bound on memory, at some 300 bytes each and
-    /// the key. 10,000 unless told otherwise.
+    /// The capacity of memory in keys, at least 64, with about 300 bytes plus the key each. 10,000 by
+    /// default.
     #[must_use]
     pub fn max_keys(mut self, max_keys: usize) -> Self {
         self.max_keys = max_keys.max(MIN_KEYS);
         self
     }
 
-    /// How long after asking, by the wall clock, units that are not leased may still be spent.
-    /// Half a second unless told otherwise; it should exceed the table's timeout.
+    /// How long after a call, by the wall clock, units that are not leased may be spent. Half a second by
+    /// default; it should exceed the table's timeout.
     ///
-    /// A process that was frozen between a call and its answer asks again, because the units
-    /// belong to a time that is over.
+    /// A process that was frozen between a call and its response calls again, because the units have
+    /// expired.
     #[must_use]
     pub fn max_delay(mut self, max_delay: Duration) -> Self {
         self.max_delay = max_delay;
         self
     }
 
-    /// The limiter. Makes no call.
+    /// Builds the limiter. Makes no call.
     #[must_use]
     pub fn build(self) -> Limiter<T> {
         Limiter {
@@ -76,7 +76,7 @@ impl<T: Table> LimiterBuilder<T> {
 }
 
 impl<T: Table> Limiter<T> {
-    /// A limiter on `table` that goes by `clock`, such as `SystemTime::now`.
+    /// A limiter on `table` with `clock`, such as `SystemTime::now`.
     pub fn builder(table: T, clock: impl Clock + 'static) -> LimiterBuilder<T> {
         LimiterBuilder {
             table,

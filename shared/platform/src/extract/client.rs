@@ -1,4 +1,4 @@
-//! Where a request comes from.
+//! The origin of a request: address, device and API key.
 
 use std::{
     convert::Infallible,
@@ -12,9 +12,9 @@ use axum::{
 use lambda_http::{RequestExt, request::RequestContext};
 use minigate_domain::Origin;
 
-/// The network address of the client, from API Gateway, or from whoever knows it better and put this
-/// among the request's extensions: the edge in front of API Gateway, or who accepted the connection.
-/// Never from a header that any client can write, such as `X-Forwarded-For`.
+/// The network address of the client. A value among the request's extensions (from the edge, or from the
+/// accepted connection) overrides that of API Gateway. It never comes from a header that a client can
+/// write, such as `X-Forwarded-For`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientAddress(pub Option<IpAddr>);
 
@@ -31,7 +31,7 @@ impl ClientAddress {
         Self(address.map(|address: IpAddr| address.to_canonical()))
     }
 
-    /// What counts as one address: of IPv6 a /64, which is what a household or a server is given.
+    /// The unit that limits count: an IPv4 address, or an IPv6 /64, as a household or a server usually has.
     pub fn network(self) -> Option<IpAddr> {
         self.0.map(|address| match address {
             IpAddr::V4(_) => address,
@@ -51,7 +51,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
     }
 }
 
-/// The id of the API key that a machine client has sent, from API Gateway, which has checked it.
+/// The id of a machine client's API key, which API Gateway has checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiKeyId(pub Option<String>);
 
@@ -66,7 +66,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ApiKeyId {
     }
 }
 
-/// Device and address of the client, as a user sees them in the list of their sessions.
+/// Device and address of the client, for the user's list of sessions.
 #[derive(Clone, Debug)]
 pub struct ClientOrigin(pub Origin);
 

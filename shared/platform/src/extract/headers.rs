@@ -1,4 +1,4 @@
-//! Headers that make a write safe.
+//! Headers that make writes safe: `Idempotency-Key` and `If-Match`.
 
 use axum::{
     extract::FromRequestParts,
@@ -9,8 +9,7 @@ use crate::{Code, Problem};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// What a client names its request with (`Idempotency-Key`), so that a repetition of it is known
-/// as one. `None` if it does not.
+/// The header `Idempotency-Key`, by which a retry is recognised; `None` if it is absent.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey(pub Option<minigate_domain::IdempotencyKey>);
 
@@ -27,16 +26,16 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     }
 }
 
-/// The version that a client believes to change (`If-Match`).
+/// The header `If-Match`: the version that the client intends to change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IfMatch {
-    /// No header: the client does not ask for protection against a lost update.
+    /// No header: no protection against a lost update.
     Absent,
     /// `*`: any version.
     Any,
-    /// An entity tag of ours: this version.
+    /// The entity tag of this version.
     Version(u64),
-    /// Entity tags none of which can be the present one.
+    /// Entity tags that match no version.
     Never,
 }
 
@@ -49,8 +48,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
         if text == "*" {
             return Ok(Self::Any);
         }
-        // Several tags, and weak ones, are allowed by RFC 9110 and match nothing of ours: this API
-        // gives out one strong tag at a time.
+        // RFC 9110 allows several tags, and weak ones. They match nothing, because this API issues
+        // one strong tag at a time.
         let is_tag = |part: &str| {
             let part = part.trim();
             let part = part.strip_prefix("W/").unwrap_or(part);

@@ -10,14 +10,14 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Code, Problem};
 
-/// A JSON body, an object. As a response it is written as one.
+/// A JSON object as a request body; as a response, any JSON.
 ///
-/// Refused are bodies that are not `application/json`, that are longer than the route takes, that
-/// are not JSON, and that have a field which is unknown, missing or wrong; the problem names it.
+/// Refuses bodies that are not `application/json`, exceed the limit of the route, are not JSON, or have an
+/// unknown, missing or invalid field, which the problem names.
 #[derive(Clone, Copy, Debug)]
 pub struct Json<T>(pub T);
 
-/// A JSON body that may be absent; then it is `T::default()`.
+/// A JSON body that may be absent; it defaults to `T::default()`.
 #[derive(Clone, Copy, Debug)]
 pub struct OptionalJson<T>(pub T);
 
@@ -52,7 +52,7 @@ async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Prob
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             Problem::new(Code::BODY_TOO_LARGE)
         } else {
-            Problem::new(Code::BODY_MALFORMED).detail("The body broke off.")
+            Problem::new(Code::BODY_MALFORMED).detail("The body ended early.")
         }
     })
 }
@@ -62,7 +62,7 @@ fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Pro
         return Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE)
             .field("content-type", "must be `application/json`"));
     }
-    // serde would also take a list for a struct, its fields in order.
+    // serde would also accept a list for a struct, with its fields in order.
     let is_object = body.trim_ascii_start().first() == Some(&b'{');
     if !is_object && is_valid(body) {
         return Err(Problem::new(Code::BODY_INVALID).field(".", "must be an object"));
@@ -81,7 +81,7 @@ fn parse_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
             deserializer.end().map_err(|error| (".".to_owned(), error)).map(|()| parsed)
         });
     parsed.map_err(|(path, error)| {
-        // serde_json calls some wrong types a syntax error, so the syntax is looked at by itself.
+        // serde_json reports some wrong types as syntax errors, so the syntax is checked separately.
         if error.is_data() || is_valid(body) {
             wrong_field(&path, &error.to_string())
         } else {
@@ -125,17 +125,17 @@ fn with_integers(body: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn is_valid(json: &[u8]) -> bool {
-    // Not `IgnoredAny`, which does not look into strings.
+    // Not `IgnoredAny`, which does not validate strings.
     serde_json::from_slice::<serde_json::Value>(json).is_ok()
 }
 
-/// Names the field and says what it must be. serde's own words also repeat the value, which may be
-/// a secret that was put into the wrong place.
+/// Names the field and what is expected. serde's own message also repeats the value, which may be a
+/// misplaced secret.
 fn wrong_field(path: &str, message: &str) -> Problem {
     let (what, rest) = message.split_once(" `").unwrap_or((message, ""));
     let name = rest.split_once('`').map_or("", |(name, _)| name);
     let field = match what {
-        // Reported at the object around the field.
+        // serde reports these at the enclosing object.
         "missing field" | "duplicate field" if path == "." => name.to_owned(),
         "missing field" | "duplicate field" => format!("{path}.{name}"),
         _ => path.to_owned(),
@@ -145,17 +145,17 @@ fn wrong_field(path: &str, message: &str) -> Problem {
     });
     let message = match (what, expected) {
         ("missing field", _) => "is missing".to_owned(),
-        ("duplicate field", _) => "stands twice".to_owned(),
+        ("duplicate field", _) => "is repeated".to_owned(),
         ("unknown field", Some(expected)) => format!("is unknown; expected {expected}"),
         ("unknown field", None) => "is unknown".to_owned(),
         (_, Some(expected)) => format!("must be {expected}"),
-        _ => "has a wrong type".to_owned(),
+        _ => "has the wrong type".to_owned(),
     };
     Problem::new(Code::BODY_INVALID).field(presentable(&field), message)
 }
 
-/// A field's name, if it has a length that somebody would give one. What is longer is something
-/// else, perhaps a secret, and stands for the body as a whole.
+/// The name of a field, if its length is plausible. A longer one may be a misplaced secret, and becomes
+/// the body as a whole.
 fn presentable(field: &str) -> &str {
     const MAX_BYTES: usize = 64;
     if field.len() <= MAX_BYTES { field } else { "." }

@@ -1,5 +1,4 @@
-//! What a handler takes from a request besides the user: each refusal is a problem that names the
-//! field.
+//! Extractors other than the user. Each refusal is a problem that names the field.
 
 mod client;
 mod headers;

@@ -1,4 +1,4 @@
-//! Parts of the path.
+//! Path parameters.
 
 use axum::{
     extract::{FromRequestParts, MatchedPath},
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{Code, Problem};
 
-/// The variable parts of a route's path.
+/// The parameters of a route's path.
 #[derive(Clone, Copy, Debug)]
 pub struct Path<T>(pub T);
 
@@ -27,15 +27,14 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
                     | ErrorKind::InvalidUtf8InPathParam { key } => key,
                     _ => only_part(parts).unwrap_or("path").to_owned(),
                 };
-                Err(Problem::new(Code::PATH_INVALID)
-                    .field(field, "is not of the form it must have"))
+                Err(Problem::new(Code::PATH_INVALID).field(field, "is malformed"))
             }
             Err(error) => Err(Problem::internal(error)),
         }
     }
 }
 
-/// The name of the route's variable part, if it has one only: axum then does not say which.
+/// The name of the route's parameter, if there is only one: axum does not report it then.
 fn only_part(parts: &Parts) -> Option<&str> {
     let route = parts.extensions.get::<MatchedPath>()?.as_str();
     let mut names = route.split('{').skip(1).filter_map(|part| part.split_once('}'));

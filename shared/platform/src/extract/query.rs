@@ -1,4 +1,4 @@
-//! Parameters of the query.
+//! Query parameters.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 
 use crate::{Code, Problem};
 
-/// The parameters behind the `?`, each of which stands once.
+/// The query parameters, none of which is repeated.
 #[derive(Clone, Debug, Default)]
 pub struct Query(Vec<(String, String)>);
 
@@ -23,17 +23,17 @@ impl Query {
         let mut parameters: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(text.as_bytes()).map(owned) {
             if parameters.iter().any(|(other, _)| *other == name) {
-                return Err(Problem::new(Code::QUERY_INVALID).field(name, "must stand once"));
+                return Err(Problem::new(Code::QUERY_INVALID).field(name, "must not be repeated"));
             }
             parameters.push((name, value));
         }
         Ok(Self(parameters))
     }
 
-    /// The one parameter that there is, which must be one of `names`.
+    /// The only parameter, which must be one of `names`.
     ///
     /// # Errors
-    /// [`Code::QUERY_INVALID`], which names what is wrong.
+    /// [`Code::QUERY_INVALID`], with the invalid parameter.
     pub fn one_of(self, names: &[&'static str]) -> Result<(&'static str, String), Problem> {
         let invalid = |field: &str, message: String| {
             Err(Problem::new(Code::QUERY_INVALID).field(field, message))

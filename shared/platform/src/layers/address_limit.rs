@@ -1,7 +1,7 @@
 //! A limit per client address, in memory, before anything is verified or read.
 //!
-//! It holds per instance and is meant to be generous: it keeps one address from keeping an instance
-//! busy. Exact limits per user and route are distributed and come after authentication.
+//! It holds per instance and is generous: it prevents one address from keeping an instance busy. Exact
+//! limits are distributed and come after authentication.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -21,9 +21,8 @@ use crate::{Code, Platform, Problem, extract::ClientAddress, system::GovernorClo
 
 /// How many addresses are remembered before the idle ones are dropped. An entry has about 50 bytes.
 ///
-/// An address is idle once it could make all its requests again, which for one that made a single
-/// request is a minute divided by the limit. So what stays after a sweep is bounded by how many
-/// requests an instance can serve in a minute.
+/// An address is idle once all its units are back: after a single request, a minute divided by the limit.
+/// So the requests that an instance can serve in a minute bound what remains after a sweep.
 const SWEEP_FROM: usize = 10_000;
 
 type Limiter =
@@ -39,8 +38,7 @@ pub struct AddressLimit {
 }
 
 impl AddressLimit {
-    /// Lets each address make `per_minute` requests in a minute, all at once if it likes. Zero is
-    /// taken as one.
+    /// Admits `per_minute` requests of each address per minute, in a burst if need be. Zero counts as one.
     pub(crate) fn new(per_minute: u32, clock: Arc<dyn Clock>) -> Self {
         let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
         let clock = GovernorClock::new(clock);
@@ -65,7 +63,7 @@ impl AddressLimit {
     }
 }
 
-/// Counts a request. One of which no address is known shares one bucket with all others of the kind.
+/// Counts a request. All requests without a known address share one bucket.
 pub(super) fn enforce(platform: &Platform, request: &Request) -> Result<(), Problem> {
     let network = ClientAddress::of(request.extensions()).network();
     let address = network.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));

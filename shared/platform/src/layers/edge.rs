@@ -1,9 +1,9 @@
 //! CloudFront in front of the API (`infrastructure/edge.yaml`): API Gateway then sees CloudFront's
-//! addresses, and anyone who finds its own host gets past WAF.
+//! addresses, and anyone who finds its own host bypasses WAF.
 //!
-//! The edge proves itself with a key in `X-Edge-Key` and says the client's address in
-//! `X-Edge-Address`; it overwrites what a client sends under these names. Where a deployment has an
-//! edge, a request without the key is refused, so the address can be believed.
+//! The edge authenticates with a key in `X-Edge-Key` and sends the client's address in `X-Edge-Address`;
+//! it overwrites these headers of a client. A deployment with an edge refuses requests without the key, so
+//! the address can be trusted.
 
 use axum::{
     extract::Request,
@@ -16,13 +16,13 @@ use crate::{Code, Platform, Problem, extract::ClientAddress};
 const KEY: HeaderName = HeaderName::from_static("x-edge-key");
 const ADDRESS: HeaderName = HeaderName::from_static("x-edge-address");
 
-/// What the edge's key is known by: the first 16 bytes of its SHA-256. It is no secret, so it may
-/// stand in the configuration.
+/// The first 16 bytes of the SHA-256 of the edge's key. It is no secret, so the configuration may hold
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EdgeKeyHash([u8; 16]);
 
 impl EdgeKeyHash {
-    /// The hash that these 32 lower-case hexadecimal digits say.
+    /// Parses 32 lower-case hexadecimal digits.
     pub fn from_hex(text: &str) -> Option<Self> {
         let is_lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         let fits = text.len() == 32 && text.bytes().all(is_lower);
@@ -36,18 +36,17 @@ impl EdgeKeyHash {
         Self(std::array::from_fn(|index| digest[index]))
     }
 
-    /// Whether one of the keys, separated by commas, is the one. While a key is changed, the edge
-    /// sends the old one and the new one.
+    /// Whether one of the comma-separated keys matches. During a rotation, the edge sends the old and the
+    /// new key.
     ///
-    /// Hashes are compared, which a client cannot steer byte by byte, so the time it takes tells
-    /// nothing.
+    /// It compares hashes, which a client cannot choose byte by byte, so timing reveals nothing.
     fn is_of_one_of(self, keys: &str) -> bool {
         keys.split(',').any(|key| Self::of(key.trim()) == self)
     }
 }
 
-/// Refuses what did not come through the edge, and takes the client's address from it. Does nothing
-/// where there is no edge.
+/// Refuses requests that bypass the edge, and takes the client's address from it. A no-op without an
+/// edge.
 pub(super) fn enforce(platform: &Platform, request: &mut Request) -> Result<(), Problem> {
     if let Some(expected) = platform.config.edge_key {
         let headers = request.headers();
@@ -60,7 +59,7 @@ pub(super) fn enforce(platform: &Platform, request: &mut Request) -> Result<(), 
     Ok(())
 }
 
-/// The one value of a header; a header that stands twice has none.
+/// The value of a header, unless the header is repeated.
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none())?.to_str().ok()

@@ -5,9 +5,8 @@ use axum::{
     response::Response,
 };
 
-/// Who may show a page of this host in a frame: Telegram's web clients, and nobody else. The mobile
-/// and desktop clients use a web view, where this does not apply. `X-Frame-Options` cannot say "only
-/// these" and would shut Telegram out.
+/// Only Telegram's web clients may frame a page of this host. Mobile and desktop clients use a web view,
+/// where this does not apply. `X-Frame-Options` cannot list hosts, and would block Telegram.
 ///
 /// Source of the hosts: <https://core.telegram.org/bots/webapps> and the clients themselves, which
 /// are served from `web.telegram.org/k` and `/a`; the others are their older hosts.
@@ -15,7 +14,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; base-uri 'none'; form
      frame-ancestors https://web.telegram.org https://webk.telegram.org https://webz.telegram.org \
      https://weba.telegram.org";
 
-/// Two years, the least that browsers' preload lists ask for.
+/// Two years, the minimum for browsers' preload lists.
 const STRICT_TRANSPORT_SECURITY: &str = "max-age=63072000; includeSubDomains";
 
 const PERMISSIONS_POLICY: &str =
@@ -29,7 +28,7 @@ const ALWAYS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("permissions-policy"), PERMISSIONS_POLICY),
 ];
 
-/// Adds the headers. A route that may be cached says so itself; others are not to be.
+/// Adds the headers. Responses are uncacheable unless the route sets `Cache-Control`.
 pub(super) fn add(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {

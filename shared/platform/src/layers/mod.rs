@@ -5,7 +5,7 @@
 //! response ◀─ observe ◀─ security headers ◀─ CORS ◀─ panics ◀─ deadline ◀─────────────────────────────────────── rate limits ◀─ handler
 //! ```
 //!
-//! *Observe* is outermost: it names the request, writes out and logs problems, and writes the
+//! *Observe* is outermost: it assigns the request id, serializes and logs problems, and writes the
 //! access log. Security headers and CORS come next, so that a 503 of the deadline and a 500 of a
 //! panic carry them too and a browser can read them. Credentials are read by the extractors in
 //! [`crate::auth`], after the address limit; they and the handler charge the request to the limits
@@ -34,13 +34,13 @@ pub(crate) use observe::{RequestLine, log_causes};
 
 use crate::{Code, Platform, Problem, Router};
 
-/// The longest body that a route takes unless it says otherwise, in bytes.
+/// The default limit of a body, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
 
 /// The routes as a service, with the layers around them.
 ///
-/// There are two middlewares, one on each side of CORS, and not one for each layer: a middleware is
-/// copied for each request, with all those within it.
+/// There are two middlewares, one on each side of CORS, instead of one for each layer: axum clones a
+/// middleware for each request, with everything inside it.
 pub fn around(router: Router, platform: &Platform) -> axum::Router {
     let (routes, _) = router.split_for_parts();
     let without = middleware::from_fn_with_state(platform.clone(), outside_of_cors);
@@ -57,7 +57,7 @@ async fn outside_of_cors(
     request: Request,
     next: Next,
 ) -> Response {
-    // First: CORS goes by the settings.
+    // First, because CORS depends on the settings.
     platform.live.follow();
     let answer = async |request| headers::add(next.run(request).await);
     observe::observe(&platform, request, answer).await
@@ -71,7 +71,7 @@ async fn within_cors(State(platform): State<Platform>, request: Request, next: N
     panics::caught(&platform.metrics, answer).await
 }
 
-/// What is within the deadline.
+/// The part that the deadline bounds.
 async fn guarded(
     platform: &Platform,
     mut request: Request,

@@ -1,8 +1,8 @@
-//! The outermost layer: names the request, writes problems out, and logs.
+//! The outermost layer: assigns the request id, serializes problems, and logs.
 //!
-//! A request has one line in the log (more if it fails), with its id, route, status, duration and
-//! whether it was the first of its instance. The route is the template, `/v1/sessions/{id}`, and
-//! neither a user nor an address is in it.
+//! A request has one log line (more if it fails), with its id, route, status, duration and whether it was
+//! a cold start. The route is the template, such as `/v1/sessions/{id}`. The line never holds a user or an
+//! address.
 
 use std::time::Instant;
 
@@ -19,8 +19,8 @@ use crate::{Code, Metric, Platform, Problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request: API Gateway's, or a random one. A client cannot choose it, so it is safe to
-/// log and unique.
+/// The id of a request: API Gateway's, or a random one. Clients cannot choose it, so it is unique and safe
+/// to log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(pub String);
 
@@ -62,7 +62,7 @@ pub(super) async fn observe(
         let code = response.extensions().get::<Problem>().map(Problem::code);
         line.write(response.status(), code, started);
         if response.status().is_server_error() {
-            // To Lambda, an answer is a success whatever its status.
+            // Lambda counts every response as a success, whatever its status.
             platform.metrics.count(Metric::SERVER_ERRORS);
         }
         response
@@ -71,7 +71,7 @@ pub(super) async fn observe(
     .await
 }
 
-/// The one line that the log has of every request, whatever kind of event it came as.
+/// The log line of a request, for every kind of event.
 pub(crate) struct RequestLine<'a> {
     pub(crate) request_id: &'a str,
     pub(crate) method: &'a str,
@@ -82,7 +82,7 @@ pub(crate) struct RequestLine<'a> {
 }
 
 impl RequestLine<'_> {
-    /// Writes it, for a request that began at `started` and came to this.
+    /// Writes the line of a request that began at `started`.
     pub(crate) fn write(self, status: StatusCode, code: Option<Code>, started: Instant) {
         tracing::info!(
             request_id = self.request_id,
@@ -97,7 +97,7 @@ impl RequestLine<'_> {
     }
 }
 
-/// Logs what a client is not told.
+/// Logs the causes, which the client does not see.
 pub(crate) fn log_causes(problem: &Problem) {
     let causes = problem.causes();
     if problem.code() == Code::INTERNAL_ERROR {
@@ -107,7 +107,7 @@ pub(crate) fn log_causes(problem: &Problem) {
     }
 }
 
-/// Gives a response that is a problem its body, and logs its causes.
+/// Serializes the problem of a response, and logs its causes.
 fn with_problem(response: Response, id: &RequestId) -> Response {
     let problem = match response.extensions().get::<Problem>() {
         Some(problem) => problem.clone(),
@@ -127,8 +127,8 @@ fn with_problem(response: Response, id: &RequestId) -> Response {
     written
 }
 
-/// A refusal by a library of ours that does not know problems. All known ones have been given one
-/// of their own, so this is a net below them.
+/// The problem for a refusal by a library. All known ones are mapped where they arise; this is the
+/// fallback.
 fn foreign_problem(status: StatusCode) -> Problem {
     Problem::new(match status {
         StatusCode::NOT_FOUND => Code::ROUTE_NOT_FOUND,

@@ -7,8 +7,8 @@ use futures_util::FutureExt;
 
 use crate::{Code, Metric, Metrics, Problem};
 
-/// The answer, or that of a handler which panicked. The message of a panic may hold anything, so it
-/// is not passed on; where it happened, the hook of [`crate::start_logs`] has logged.
+/// The response, or a 500 if the handler panicked. A panic message may hold anything, so it is dropped;
+/// the hook of [`crate::start_logs`] logs the location.
 pub(super) async fn caught(metrics: &Metrics, answer: impl Future<Output = Response>) -> Response {
     AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
         metrics.count(Metric::PANIC);

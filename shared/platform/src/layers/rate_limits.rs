@@ -1,5 +1,5 @@
-//! The distributed limits around extractors and handler, which make the charges: waits for those
-//! that run beside the handler, and tells the client where it stands.
+//! The distributed limits. Extractors and handlers charge them; this layer awaits the charges that run
+//! concurrently with the handler, and adds the `RateLimit` headers.
 
 use axum::{
     extract::Request,

@@ -1,4 +1,4 @@
-//! The bots of the deployment: who may have signed init data.
+//! The bots of the deployment, whose keys verify init data.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,15 +13,15 @@ use crate::{
     problem::{Code, Problem},
 };
 
-/// A bot's secret: `{"bot_id": 123, "token": "123:AA…", "webhook_secret": "…"}`. What else stands
-/// in it is for others.
+/// A bot's secret: `{"bot_id": 123, "token": "123:AA…", "webhook_secret": "…"}`. Further members
+/// are ignored.
 #[derive(Deserialize)]
 struct BotSecret {
     bot_id: BotId,
     token: String,
 }
 
-/// What is kept of a bot's secret: the token itself is dropped once its key is derived.
+/// The parsed secret of a bot. The token is dropped once its key is derived.
 struct Bot {
     id: BotId,
     key: Key,
@@ -47,14 +47,14 @@ pub struct Bots {
 type Fetched = Result<Arc<Versions<Bot>>, SecretError>;
 
 impl Bots {
-    /// The bots that the configuration names. Makes no call.
+    /// The bots of the configuration. Makes no call.
     pub fn new(config: &Config, source: &SecretsManager, surroundings: &Surroundings) -> Self {
         let secret =
             |id: &String| CachedSecret::new(id, parse, source.clone(), surroundings.clone());
         Self { secrets: config.bot_secrets.iter().map(secret).collect() }
     }
 
-    /// Fetches what is not there yet.
+    /// Fetches missing secrets.
     pub async fn warm(&self) {
         self.fetch_all().await;
     }
@@ -64,8 +64,7 @@ impl Bots {
         join_all(self.secrets.iter().map(CachedSecret::check)).await
     }
 
-    /// Verifies init data of this age at most against every version of every bot's key, or of one
-    /// bot's.
+    /// Verifies init data of at most `max_age` against all key versions of all bots, or of one bot.
     ///
     /// # Errors
     /// A refusal with the code of [`minigate_init_data::Error`]; [`Code::UNKNOWN_BOT`]; or
@@ -96,7 +95,7 @@ impl Bots {
         join_all(self.secrets.iter().map(CachedSecret::get)).await
     }
 
-    /// The secrets again, if at least one of them has changed since `known`.
+    /// Newer secrets, if at least one has changed since `known`.
     async fn fetch_newer(&self, known: &[Fetched]) -> Option<Vec<Fetched>> {
         let newer = async |(secret, known): (&CachedSecret<Bot>, &Fetched)| match known {
             Ok(value) => secret.newer_than(value).await,
@@ -140,7 +139,7 @@ fn verify_with(
             Ok((init_data, bot))
         }
         Err(Error::HashMismatch) => Err(match missing {
-            // The one key that is missing may be the one that signed it.
+            // The missing key may be the one that signed the init data.
             Some(error) => Refusal::Final(unavailable(error)),
             None => Refusal::MayBeRotated(Error::HashMismatch.into()),
         }),
@@ -149,7 +148,7 @@ fn verify_with(
 }
 
 enum Refusal {
-    /// A newer key might verify it.
+    /// Whether a newer key might verify it.
     MayBeRotated(Problem),
     Final(Problem),
 }

@@ -2,15 +2,15 @@
 //!
 //! | age of the cached value | a request |
 //! |---|---|
-//! | up to [`REFRESH_AFTER`] | takes it |
-//! | up to [`AGES_OUT_AFTER`] | takes it, and a refresh starts beside the request |
-//! | older (the instance was frozen for long) | waits for a refresh, and takes the old value if that fails |
-//! | there is none | waits for a fetch, and fails if that fails |
+//! | up to [`REFRESH_AFTER`] | uses it |
+//! | up to [`AGES_OUT_AFTER`] | uses it, and refreshes it in the background |
+//! | older (the instance was frozen for long) | waits for a refresh, and falls back to the stale value |
+//! | no value | waits for a fetch, and fails with it |
 //!
-//! A value that did not verify a signature may be one rotation behind, so [`CachedSecret::newer_than`]
-//! looks once before the request is refused. How often it may do so is bounded by a token bucket,
-//! not by the age of the value: a minimum age of, say, 30 s would refuse good requests for up to
-//! 30 s after every rotation, and forged requests still cost no more than the bucket holds.
+//! A value that does not verify a signature may be stale after a rotation, so
+//! [`CachedSecret::newer_than`] fetches once more before the request is refused. A token bucket bounds
+//! these fetches. A minimum age of the value would not do: an age of 30 s would refuse valid requests for up
+//! to 30 s after every rotation. Forged requests cost no more than the bucket holds.
 
 use std::{
     num::NonZeroU32,
@@ -33,21 +33,20 @@ use crate::{
     system::GovernorClock,
 };
 
-/// From this age on, a value is refreshed beside the next request.
+/// From this age on, the next request refreshes the value in the background.
 pub(super) const REFRESH_AFTER: Duration = Duration::from_secs(5 * 60);
 /// From this age on, a request waits for the refresh.
 pub(super) const AGES_OUT_AFTER: Duration = Duration::from_secs(15 * 60);
-/// After a failed fetch, the next one waits this long, so that a Secrets Manager in trouble is not
-/// asked by every request.
+/// The pause after a failed fetch, so that not every request calls a failing Secrets Manager.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// Looks for a newer value that signatures may cause at once, and per minute.
+/// Fetches that unverified signatures may cause: at once, and per minute.
 const LOOKS_AT_ONCE: NonZeroU32 = NonZeroU32::new(5).unwrap();
 const LOOKS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
-/// Why there is no value. Messages name the secret and never hold a part of it.
+/// Why there is no value. Messages name the secret and never contain any of it.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SecretError {
-    /// Secrets Manager has not given it out.
+    /// Secrets Manager did not return it.
     #[error("the secret {id} cannot be fetched: {reason}")]
     Unavailable {
         /// The secret's name or ARN.
@@ -55,18 +54,18 @@ pub enum SecretError {
         /// An error code, or what kind of failure it was.
         reason: String,
     },
-    /// A handler asks for what its function has not declared.
+    /// A handler needs a secret that its function does not declare.
     #[error("the function needs {what}, which its `main` does not declare")]
     Undeclared {
-        /// The variant of `Needs` that it lacks.
+        /// The missing variant of `Needs`.
         what: &'static str,
     },
-    /// It does not have the shape that it must have.
+    /// The secret has an invalid shape.
     #[error("the secret {id} must be {expected}")]
     Malformed {
         /// The secret's name or ARN.
         id: String,
-        /// The shape that it must have.
+        /// The expected shape.
         expected: &'static str,
     },
 }
@@ -81,18 +80,18 @@ impl SecretError {
     }
 }
 
-/// Both versions of a secret, as fetched together.
+/// Both versions of a secret, fetched together.
 #[derive(Debug)]
 pub struct Versions<T> {
     /// The value labelled `AWSCURRENT`.
     pub current: T,
     /// The value labelled `AWSPREVIOUS`; `None` before the first rotation, or if it does not parse.
     pub previous: Option<T>,
-    /// When Secrets Manager was asked for them.
+    /// When they were requested from Secrets Manager.
     pub fetched_at: Timestamp,
 }
 
-/// How a secret's text becomes a value; the error says what shape it must have.
+/// Parses the text of a secret; the error is the expected shape.
 pub(super) type Parse<T> = fn(&str) -> Result<T, &'static str>;
 
 /// One secret of the deployment. Clones share the cached value.
@@ -114,7 +113,7 @@ struct Shared<T> {
     background: Background,
     metrics: Metrics,
     state: Mutex<State<T>>,
-    /// Held while a fetch is under way, so that there is one at a time.
+    /// Held during a fetch, which makes fetches single-flight.
     flight: tokio::sync::Mutex<()>,
     looks: RateLimiter<NotKeyed, InMemoryState, GovernorClock, NoOpMiddleware<Duration>>,
 }
@@ -125,7 +124,7 @@ struct State<T> {
 }
 
 impl<T: Send + Sync + 'static> CachedSecret<T> {
-    /// The secret with this name or ARN. Makes no call.
+    /// A secret by name or ARN. Makes no call.
     pub(super) fn new(
         id: &str,
         parse: Parse<T>,
@@ -155,15 +154,15 @@ impl<T: Send + Sync + 'static> CachedSecret<T> {
     /// The value.
     ///
     /// # Errors
-    /// [`SecretError`] if there has never been a good value.
+    /// [`SecretError`] if there has never been a valid value.
     pub async fn get(&self) -> Result<Arc<Versions<T>>, SecretError> {
         self.get_within(AGES_OUT_AFTER).await
     }
 
-    /// The value, no older than `max_age` unless Secrets Manager is down.
+    /// The value, at most `max_age` old unless Secrets Manager is down.
     ///
     /// # Errors
-    /// [`SecretError`] if there has never been a good value.
+    /// [`SecretError`] if there has never been a valid value.
     pub async fn get_within(&self, max_age: Duration) -> Result<Arc<Versions<T>>, SecretError> {
         let Some(value) = self.shared.value() else {
             return self.shared.fetch_unless_changed(None).await;
@@ -175,15 +174,15 @@ impl<T: Send + Sync + 'static> CachedSecret<T> {
         if age >= REFRESH_AFTER {
             let (shared, known) = (Arc::clone(&self.shared), Arc::clone(&value));
             self.shared.background.start(async move {
-                // A failure has been counted and logged, and the next request tries again.
+                // The failure is counted and logged, and the next request retries.
                 let _ = shared.fetch_unless_changed(Some(&known)).await;
             });
         }
         Ok(value)
     }
 
-    /// A value that was fetched after `known`, which did not verify; `None` if there is none to be
-    /// had, or if this was asked too often.
+    /// A value fetched after `known`, which did not verify; `None` if there is none, or if the token bucket
+    /// is empty.
     pub async fn newer_than(&self, known: &Arc<Versions<T>>) -> Option<Arc<Versions<T>>> {
         let fetched =
             self.shared.fetch_if(Some(known), |shared| shared.looks.check().is_ok()).await;
@@ -191,7 +190,7 @@ impl<T: Send + Sync + 'static> CachedSecret<T> {
     }
 }
 
-/// How a secret is doing.
+/// The health of a secret.
 #[derive(Clone, Debug)]
 pub struct SecretHealth {
     /// The secret's name or ARN.
@@ -228,7 +227,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         self.fetch_if(known, |_| true).await
     }
 
-    /// Fetches, one at a time. Who had to wait finds what the one before fetched, and takes it.
+    /// Fetches, single-flight: waiting callers use the value of the fetch they waited for.
     async fn fetch_if(
         &self,
         known: Option<&Arc<Versions<T>>>,
@@ -275,7 +274,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
             (self.parse)(text).map_err(|expected| SecretError::malformed(&self.id, expected))
         };
         let current = parse(&texts.current)?;
-        // A previous version that was broken is no reason to refuse the present, mended one.
+        // An invalid previous version must not block the present, corrected one.
         let previous = texts.previous.and_then(|text| parse(&text).ok());
         Ok(Versions { current, previous, fetched_at })
     }
@@ -287,7 +286,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
     }
 }
 
-/// What a cached secret needs around it.
+/// What a cached secret depends on.
 #[derive(Clone)]
 pub struct Surroundings {
     /// The clock that ages are measured with.

@@ -13,7 +13,7 @@ pub(super) struct Texts {
     pub(super) previous: Option<String>,
 }
 
-/// Secrets Manager, as far as it is read. Clones share one client.
+/// A reader of Secrets Manager. Clones share one client.
 #[derive(Clone, Debug)]
 pub struct SecretsManager {
     client: Client,
@@ -25,7 +25,7 @@ impl SecretsManager {
         Self { client }
     }
 
-    /// Fetches both versions at once. A secret that was never rotated has no previous one.
+    /// Fetches both versions concurrently. A secret that was never rotated has no previous version.
     pub(super) async fn fetch(&self, id: &str) -> Result<Texts, SecretError> {
         let (current, previous) =
             tokio::join!(self.version(id, "AWSCURRENT"), self.version(id, "AWSPREVIOUS"));

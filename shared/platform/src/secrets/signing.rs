@@ -31,13 +31,13 @@ fn parse(text: &str) -> Result<SigningKey, &'static str> {
 /// The signing key in its two versions. Clones share them.
 #[derive(Clone)]
 pub struct SigningSecret {
-    /// `None` where the function does not need it.
+    /// `None` if the function does not need it.
     secret: Option<CachedSecret<SigningKey>>,
     issuer: Arc<str>,
 }
 
 impl SigningSecret {
-    /// The secret that the configuration names. Makes no call.
+    /// The secret of the configuration. Makes no call.
     pub fn new(config: &Config, source: &SecretsManager, surroundings: &Surroundings) -> Self {
         let secret = |id| CachedSecret::new(id, parse, source.clone(), surroundings.clone());
         Self {
@@ -46,10 +46,10 @@ impl SigningSecret {
         }
     }
 
-    /// Fetches what is not there yet.
+    /// Fetches the secret if it is missing.
     pub async fn warm(&self) {
         if let Some(secret) = &self.secret {
-            // A failure has been counted and logged; the first request tries again.
+            // The failure is counted and logged; the first request retries.
             let _ = secret.get().await;
         }
     }
@@ -69,21 +69,21 @@ impl SigningSecret {
     /// The keys.
     ///
     /// # Errors
-    /// [`SecretError`] if there has never been a good value, or the function does not need it.
+    /// [`SecretError`] if there has never been a valid value, or the function does not need it.
     pub async fn keys(&self) -> Result<KeyRing, SecretError> {
         Ok(KeyRing::new(self.secret()?.get().await?, Arc::clone(&self.issuer)))
     }
 
-    /// The keys as they were at most `max_age` ago, for whoever publishes them: a new key must be
-    /// known soon after it begins to sign.
+    /// The keys, at most `max_age` old, for publication: a new key must be known soon after it begins to
+    /// sign.
     ///
     /// # Errors
-    /// [`SecretError`] if there has never been a good value, or the function does not need it.
+    /// [`SecretError`] if there has never been a valid value, or the function does not need it.
     pub async fn keys_within(&self, max_age: Duration) -> Result<KeyRing, SecretError> {
         Ok(KeyRing::new(self.secret()?.get_within(max_age).await?, Arc::clone(&self.issuer)))
     }
 
-    /// Keys fetched after `known`, which does not have the key of a token.
+    /// Keys fetched after `known`, which lacks the key of a token.
     pub async fn newer_than(&self, known: &KeyRing) -> Option<KeyRing> {
         let newer = self.secret.as_ref()?.newer_than(known.versions()).await?;
         Some(KeyRing::new(newer, Arc::clone(&self.issuer)))

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::TokenError;
 
-/// Our tokens have about 400 bytes; nothing longer is looked at.
+/// The longest token that is parsed; usual ones have about 400 bytes.
 const MAX_BYTES: usize = 1_024;
 const ALGORITHM: &str = "EdDSA";
 
-/// The header. Any further member (`jwk`, `jku`, `crit` …) is refused: none of them has a meaning
-/// here, and each has been somebody's vulnerability.
+/// The header. Further members (`jwk`, `jku`, `crit` …) are refused: none has a meaning here, and each
+/// has been a source of vulnerabilities.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header<'a> {
@@ -26,7 +26,7 @@ pub(super) fn signing_input(typ: &str, kid: &str, claims: &impl Serialize) -> St
     format!("{}.{}", encode(serde_json::to_vec(&header)), encode(serde_json::to_vec(claims)))
 }
 
-/// A token taken apart. Nothing in it is to be trusted before its signature is verified.
+/// A parsed token. Nothing in it can be trusted before its signature is verified.
 pub(super) struct Parts<'a> {
     pub(super) kid: String,
     pub(super) signing_input: &'a str,
@@ -35,7 +35,7 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Takes a token of kind `typ` apart.
+    /// Parses a token of kind `typ`.
     pub(super) fn of(token: &'a str, typ: &str) -> Result<Self, TokenError> {
         if token.len() > MAX_BYTES {
             return Err(TokenError::Malformed);
@@ -52,13 +52,13 @@ impl<'a> Parts<'a> {
         Ok(Self { kid: header.kid.to_owned(), signing_input, signature, claims })
     }
 
-    /// The claims, to be read once the signature is verified.
+    /// The claims. Read them only after verifying the signature.
     pub(super) fn claims<T: serde::de::DeserializeOwned>(&self) -> Result<T, TokenError> {
         serde_json::from_slice(&decode(self.claims)?).map_err(|_| TokenError::Malformed)
     }
 }
 
-/// Strict base64url: no padding, no stray bits at the end, so a token has one spelling.
+/// Strict base64url, without padding or trailing bits, so that a token has only one encoding.
 fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)
 }

@@ -15,7 +15,7 @@ use crate::secrets::Versions;
 const ACCESS_TOKEN: &str = "at+jwt";
 const REFRESH_TOKEN: &str = "rt+jwt";
 
-/// An Ed25519 key pair with its name. Its `Debug` shows the name only.
+/// An Ed25519 key pair with its id. Its `Debug` shows only the id.
 pub struct SigningKey {
     id: String,
     pair: ed25519_dalek::SigningKey,
@@ -41,7 +41,7 @@ impl SigningKey {
     }
 }
 
-/// The present key, which signs, and the one before it, which still verifies.
+/// The present key, which signs, and the previous one, which still verifies.
 #[derive(Clone, Debug)]
 pub struct KeyRing {
     versions: Arc<Versions<SigningKey>>,
@@ -49,7 +49,7 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// The keys of a deployment whose tokens are issued by `issuer`.
+    /// The keys of a deployment with this issuer.
     pub fn new(versions: Arc<Versions<SigningKey>>, issuer: Arc<str>) -> Self {
         Self { versions, issuer }
     }
@@ -58,13 +58,12 @@ impl KeyRing {
         &self.versions
     }
 
-    /// When Secrets Manager was asked for them.
+    /// When they were requested from Secrets Manager.
     pub fn fetched_at(&self) -> Timestamp {
         self.versions.fetched_at
     }
 
-    /// The public keys that verify tokens, as a JWK set (RFC 7517, RFC 8037): the present one and
-    /// the one before it.
+    /// The public keys as a JWK set (RFC 7517, RFC 8037): the present one and the previous one.
     pub fn jwks(&self) -> serde_json::Value {
         let keys = [Some(&self.versions.current), self.versions.previous.as_ref()];
         let jwk = |key: &SigningKey| {
@@ -80,7 +79,7 @@ impl KeyRing {
         serde_json::json!({ "keys": keys.into_iter().flatten().map(jwk).collect::<Vec<_>>() })
     }
 
-    /// An access token that says this.
+    /// Signs an access token with these claims.
     pub fn sign_access(&self, claims: &AccessClaims) -> String {
         let AccessClaims { user_id, session_id, bot_id, tier, issued_at, expires_at } = *claims;
         self.sign(
@@ -98,7 +97,7 @@ impl KeyRing {
         )
     }
 
-    /// A refresh token that says this.
+    /// Signs a refresh token with these claims.
     pub fn sign_refresh(&self, claims: &RefreshClaims) -> String {
         let RefreshClaims { user_id, session_id, bot_id, generation, issued_at, expires_at } =
             *claims;
@@ -117,7 +116,7 @@ impl KeyRing {
         )
     }
 
-    /// What an access token says, if it is good at `now`.
+    /// Verifies an access token at `now` and returns its claims.
     ///
     /// # Errors
     /// [`TokenError`].
@@ -127,14 +126,14 @@ impl KeyRing {
             user_id: claims.sub.parse().map_err(|_| TokenError::Malformed)?,
             session_id: claims.sid,
             bot_id: claims.bot,
-            // Tokens of a deployment from before there were tiers have none.
+            // Tokens from before there were tiers have none.
             tier: claims.tier.unwrap_or_default(),
             issued_at: from_seconds(claims.iat),
             expires_at: from_seconds(claims.exp),
         })
     }
 
-    /// What a refresh token says, if it is good at `now`.
+    /// Verifies a refresh token at `now` and returns its claims.
     ///
     /// # Errors
     /// [`TokenError`].

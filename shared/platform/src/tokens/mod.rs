@@ -1,13 +1,12 @@
 //! The tokens of a session: compact JWS signed with EdDSA (RFC 7515, 8037), verified in memory.
 //!
-//! There are two kinds, told apart by `typ`: access tokens (`at+jwt`, RFC 9068) of a few minutes,
-//! and refresh tokens (`rt+jwt`) that name a generation of a session. A refresh token is signed
-//! too, so a forged one is refused without asking the database, and the database holds nothing that
-//! a reader of it could refresh a session with. Because Ed25519 is deterministic, a repeated
-//! request gets the very token that its lost answer held.
+//! `typ` distinguishes two kinds: access tokens (`at+jwt`, RFC 9068), valid for minutes, and refresh
+//! tokens (`rt+jwt`), which name a generation of a session. Refresh tokens are signed too, so forged ones
+//! are refused without a database call, and nobody can refresh a session with what the database holds.
+//! Ed25519 is deterministic, so a retry gets the same token as the lost response.
 //!
-//! Written here and not taken from `jsonwebtoken`: that crate chooses algorithms at run time and
-//! brings RSA and the NIST curves along, and one algorithm needs a page.
+//! Not `jsonwebtoken`: that crate selects algorithms at run time and includes RSA and the NIST curves,
+//! while one fixed algorithm takes a page.
 
 mod jws;
 mod keys;
@@ -18,59 +17,58 @@ use thiserror::Error;
 
 pub use keys::{KeyRing, SigningKey};
 
-/// What an access token says. Times are in Unix seconds.
+/// The claims of an access token. Times are in Unix seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccessClaims {
-    /// Who it is.
+    /// The user.
     pub user_id: UserId,
-    /// In which session.
+    /// The session.
     pub session_id: SessionId,
-    /// Through which bot.
+    /// The bot of the session.
     pub bot_id: BotId,
-    /// What they may use.
+    /// The tier of the user.
     pub tier: Tier,
-    /// When the token was made.
+    /// When the token was issued.
     pub issued_at: Timestamp,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
-/// What a refresh token says.
+/// The claims of a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshClaims {
-    /// Who it is.
+    /// The user.
     pub user_id: UserId,
-    /// Which session it refreshes.
+    /// The session that it refreshes.
     pub session_id: SessionId,
-    /// Through which bot the session was opened.
+    /// The bot of the session.
     pub bot_id: BotId,
-    /// Which generation of the session's refresh token it is.
+    /// The generation of the session's refresh token.
     pub generation: u32,
     /// When the generation began.
     pub issued_at: Timestamp,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
 /// Why a token is refused.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum TokenError {
-    /// It is not three parts of base64url, its header is not ours, or its claims are not.
+    /// Not three parts of base64url, or the header or the claims are not those of this kind.
     #[error("not a token of this kind")]
     Malformed,
-    /// No key of this deployment has its `kid`; perhaps a newer one will.
+    /// No known key has its `kid`; a newer one may.
     #[error("signed with an unknown key")]
     UnknownKey,
-    /// The signature or the issuer is wrong.
+    /// The signature or the issuer does not match.
     #[error("not signed by this deployment")]
     Invalid,
-    /// Its time is over.
+    /// It has expired.
     #[error("expired")]
     Expired,
 }
 
-/// The claims as they stand in a token; `tier` only in an access token, `gen` only in a refresh
-/// token.
+/// The claims as serialized; `tier` is only in access tokens, `gen` only in refresh tokens.
 #[derive(Serialize, Deserialize)]
 struct WireClaims {
     iss: String,

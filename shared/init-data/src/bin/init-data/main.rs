@@ -1,6 +1,6 @@
 //! `init-data verify | sign | inspect`: init data at the terminal.
 //!
-//! Exit code 0: accepted, or done; 1: refused; 2: wrong usage or failed input and output. Tokens
+//! Exit code 0: accepted, or done; 1: refused; 2: invalid usage or failed I/O. Tokens
 //! and secrets come from the environment or from files, and are never printed.
 
 mod batch;
@@ -23,11 +23,11 @@ Usage:
 
 INIT_DATA is read from standard input if it is missing or `-`.
 
-KEYS, each as often as you like (default: --token-env INIT_DATA_BOT_TOKEN):
+KEYS, repeatable (default: --token-env INIT_DATA_BOT_TOKEN):
   --token-env NAME         a bot token in an environment variable
-  --token-file PATH        bot tokens, one a line; `-` is standard input
+  --token-file PATH        bot tokens, one per line; `-` is standard input
   --secret-env NAME        a derived secret, as <bot id>:<64 hexadecimal digits>
-  --secret-file PATH       derived secrets, one a line
+  --secret-file PATH       derived secrets, one per line
   --third-party ID[:ENV]   a bot id, checked with Telegram's public key; ENV is `prod` (default),
                            `test` or the 64 hexadecimal digits of a public key
   --third-party-key-env NAME, --third-party-key-file PATH
@@ -42,14 +42,14 @@ verify --batch reads JSON lines with id, kind (hmac, ed25519, login_widget), ini
 bot_id, env (prod, test, custom), public_key_hex, now, max_age and max_skew, and answers each with
 {\"id\":...,\"result\":\"ok\"} or the code of the refusal; without now, dates are not checked.
 
-Exit codes: 0 accepted or done, 1 refused, 2 wrong usage.
+Exit codes: 0 accepted or done, 1 refused, 2 invalid usage.
 ";
 
 fn main() -> ExitCode {
     match run() {
         Ok(code) => code,
         Err(failure) => {
-            // Nobody is left to tell if standard error is gone, too.
+            // If standard error is closed too, there is nobody left to notify.
             let _ = writeln!(std::io::stderr(), "init-data: {failure}");
             ExitCode::from(2)
         }

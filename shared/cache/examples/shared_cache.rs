@@ -1,6 +1,6 @@
 //! Two instances that share a cache, on a second level in memory so that it runs anywhere.
 //!
-//! `cargo run -p minigate-cache --example two_instances`
+//! `cargo run -p minigate-cache --example shared_cache`
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

@@ -1,6 +1,6 @@
 //! Two instances that share a limit of 5 per second, on a table in memory so that it runs anywhere.
 //!
-//! `cargo run -p minigate-limiter --example two_instances`
+//! `cargo run -p minigate-limiter --example shared_limit`
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
