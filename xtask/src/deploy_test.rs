@@ -273,7 +273,7 @@ impl Test {
         parts.need("binaries", prepared.map(|()| build.to_string()))?;
         let (aws, stack, lacks) = match &endpoint {
             None => (Emulator::start(&emulator, &directory)?, STACK.to_owned(), None),
-            Some(endpoint) => (endpoint.emulator()?, Endpoint::stack(), Some(Lacks::default())),
+            Some(endpoint) => (endpoint.emulator()?, Endpoint::stack(), Some(Lacks)),
         };
         parts.need("the emulator runs", Ok(aws.endpoint_url.clone()))?;
         let test = Self { sam, emulator, directory, aws, stack, lacks };

@@ -27,9 +27,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+const PROFILE_NOT_FOUND: Code =
+    Code::new("profile_not_found", StatusCode::NOT_FOUND, "This user has no profile yet");
+
 /// The function, as its `main` runs it and `cargo dev` serves it.
 pub fn function() -> Function {
-    Function::routes("profile", router, Needs::ALL)
+    Function::routes("profile", router, Needs::ALL).with_codes(&[PROFILE_NOT_FOUND])
 }
 
 /// The routes of this function.
@@ -108,7 +111,7 @@ fn tag(profile: &Profile) -> String {
 }
 
 fn no_profile() -> Problem {
-    Problem::new(Code::PROFILE_NOT_FOUND).detail(
+    Problem::new(PROFILE_NOT_FOUND).detail(
         "The first session creates the profile: exchange the init data with POST /v1/sessions.",
     )
 }

@@ -44,9 +44,18 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+const INIT_DATA_USED: Code = Code::new(
+    "init_data_used",
+    StatusCode::UNAUTHORIZED,
+    "The init data was already exchanged for a session",
+);
+const SESSION_NOT_FOUND: Code =
+    Code::new("session_not_found", StatusCode::NOT_FOUND, "This user has no session with this id");
+
 /// The function, as its `main` runs it and `cargo dev` serves it.
 pub fn function() -> Function {
     Function::routes("sessions", router, Needs::ALL)
+        .with_codes(&[INIT_DATA_USED, SESSION_NOT_FOUND])
 }
 
 /// The routes of this function.
@@ -111,7 +120,7 @@ async fn open_session(
     let OpenedSession { id, newest, profile } = match opening.open(new, now).await? {
         OpenOutcome::Opened(opened) => opened,
         OpenOutcome::AlreadyUsed => {
-            let used = Problem::new(Code::INIT_DATA_USED);
+            let used = Problem::new(INIT_DATA_USED);
             return Err(used.field("init_data", "was exchanged before"));
         }
     };
@@ -227,7 +236,7 @@ async fn revoke_all_sessions(
 fn answer(outcome: RevokeOutcome) -> Result<StatusCode, Problem> {
     match outcome {
         RevokeOutcome::Revoked => Ok(StatusCode::NO_CONTENT),
-        RevokeOutcome::NotFound => Err(Problem::new(Code::SESSION_NOT_FOUND)),
+        RevokeOutcome::NotFound => Err(Problem::new(SESSION_NOT_FOUND)),
         RevokeOutcome::CallerEnded => Err(Problem::new(Code::SESSION_REVOKED)),
     }
 }

@@ -35,7 +35,11 @@ use utoipa_axum::routes;
 
 /// The function, as its `main` runs it and `cargo dev` serves it.
 pub fn function() -> Function {
-    Function::routes("system", router, Needs::ALL)
+    Function::routes("system", router, Needs::ALL).with_codes(&[
+        limits::POLICY_NOT_FOUND,
+        limits::POLICIES_UNREADABLE,
+        settings::SETTINGS_UNREADABLE,
+    ])
 }
 
 /// The routes of this function.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::{
     extract::State,
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use minigate_domain::{
@@ -22,6 +22,11 @@ use minigate_platform::{
 use minigate_store::{ChangeDocument, Documents, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub(crate) const POLICY_NOT_FOUND: Code =
+    Code::new("policy_not_found", StatusCode::NOT_FOUND, "No limit has this name");
+pub(crate) const POLICIES_UNREADABLE: Code =
+    Code::new("policies_unreadable", StatusCode::CONFLICT, "The stored limits cannot be decoded");
 
 /// How often a change that names no version starts over when others change the limits meanwhile.
 const ATTEMPTS: u32 = 4;
@@ -135,7 +140,7 @@ pub(crate) async fn reset_all(
 fn find(policy: &str) -> Result<Rule, Problem> {
     Rule::find(policy).ok_or_else(|| {
         let message = format!("must be one of {}", Rule::names());
-        Problem::new(Code::POLICY_NOT_FOUND).field("policy", message)
+        Problem::new(POLICY_NOT_FOUND).field("policy", message)
     })
 }
 
@@ -196,7 +201,7 @@ fn json_of(value: &impl Serialize) -> Option<String> {
 
 fn not_readable(error: StoreError) -> Problem {
     match error {
-        error @ StoreError::Corrupt { .. } => Problem::new(Code::POLICIES_UNREADABLE)
+        error @ StoreError::Corrupt { .. } => Problem::new(POLICIES_UNREADABLE)
             .detail("What is stored of the limits does not decode; DELETE /v1/system/limits takes it away.")
             .caused_by(error),
         error => error.into(),

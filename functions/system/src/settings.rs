@@ -2,7 +2,7 @@
 
 use axum::{
     extract::State,
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use minigate_domain::{AuditEntry, SETTINGS_FORMAT, SettingsOverride, SettingsOverrides, UserId};
@@ -16,6 +16,9 @@ use minigate_platform::{
 use minigate_store::{ChangeDocument, Documents, StoreError};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
+
+pub(crate) const SETTINGS_UNREADABLE: Code =
+    Code::new("settings_unreadable", StatusCode::CONFLICT, "The stored settings cannot be decoded");
 
 /// How often a change that names no version starts over when others change the settings meanwhile.
 const ATTEMPTS: u32 = 4;
@@ -69,7 +72,7 @@ pub(crate) async fn replace_settings(
         let Documents { settings, policies } = platform.store.documents().await?;
         let known = settings.map_err(unreadable)?;
         if known.format > SETTINGS_FORMAT {
-            return Err(Problem::new(Code::SETTINGS_UNREADABLE).detail(UNREADABLE));
+            return Err(Problem::new(SETTINGS_UNREADABLE).detail(UNREADABLE));
         }
         match if_match {
             IfMatch::Version(version) if version != known.version => {
@@ -144,7 +147,7 @@ const UNREADABLE: &str = "What is stored of the settings does not decode, or a n
 fn unreadable(error: StoreError) -> Problem {
     match error {
         error @ StoreError::Corrupt { .. } => {
-            Problem::new(Code::SETTINGS_UNREADABLE).detail(UNREADABLE).caused_by(error)
+            Problem::new(SETTINGS_UNREADABLE).detail(UNREADABLE).caused_by(error)
         }
         error => error.into(),
     }

@@ -87,7 +87,7 @@ pub struct DevServer {
 }
 
 enum Aws {
-    Embedded(EmbeddedAws),
+    Embedded(Box<EmbeddedAws>),
     Running(AwsEndpoint),
 }
 
@@ -119,7 +119,7 @@ impl DevServer {
                 prepare(&endpoint, &options).await?;
                 Aws::Running(endpoint)
             }
-            None => Aws::Embedded(start_aws(&options).await?),
+            None => Aws::Embedded(Box::new(start_aws(&options).await?)),
         };
         let url = aws.endpoint_url();
         let secrets = secrets::find(&url, &options.config()?).await?;

@@ -3,7 +3,7 @@
 //! The possible refusals of an operation follow from its credentials, parameters and body, so they are
 //! derived here. An operation describes only its own refusals and its responses.
 
-use minigate_platform::schemas;
+use minigate_platform::{Code, schemas};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -15,7 +15,7 @@ use utoipa::{
     },
 };
 
-use crate::routes;
+use crate::{functions, routes};
 
 /// The API reference (OpenAPI 3.1) as it is committed in `docs/openapi.json`.
 pub fn openapi_json() -> String {
@@ -26,12 +26,26 @@ fn complete() -> openapi::OpenApi {
     let mut reference = routes::all().into_openapi();
     let components = reference.components.get_or_insert_default();
     describe_answers(components);
+    list_codes(components);
     for item in reference.paths.paths.values_mut() {
         let operations =
             [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete];
         operations.into_iter().flatten().for_each(complete_operation);
     }
     reference
+}
+
+/// Every code with which a request can be refused: those of the platform and those of the nouns.
+pub fn codes() -> Vec<Code> {
+    let of_nouns = functions::all().into_iter().flat_map(|function| function.codes());
+    Code::OF_PLATFORM.iter().chain(of_nouns).copied().collect()
+}
+
+/// The platform does not know the codes of the nouns, so its schema lacks them.
+fn list_codes(components: &mut Components) {
+    if let Some(RefOr::T(Schema::Object(code))) = components.schemas.get_mut("Code") {
+        code.enum_values = Some(codes().into_iter().map(|code| code.as_str().into()).collect());
+    }
 }
 
 #[derive(OpenApi)]

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use crate::{
-    Needs, Router,
+    Code, Needs, Router,
     events::Events,
     serve,
     workers::{Job, Worker},
@@ -16,6 +16,7 @@ pub struct Function {
     needs: Needs,
     kind: Kind,
     router: Option<fn() -> Router>,
+    codes: &'static [Code],
     // Behind a pointer, so that a function links only what serves its own kind of events.
     run: Box<dyn FnOnce(Needs) -> ExitCode>,
 }
@@ -73,7 +74,13 @@ impl Function {
         needs: Needs,
         run: impl FnOnce(Needs) -> ExitCode + 'static,
     ) -> Self {
-        Self { name, needs, kind, router: None, run: Box::new(run) }
+        Self { name, needs, kind, router: None, codes: &[], run: Box::new(run) }
+    }
+
+    /// The codes of its own with which it refuses requests, besides those of the platform.
+    #[must_use]
+    pub fn with_codes(self, codes: &'static [Code]) -> Self {
+        Self { codes, ..self }
     }
 
     /// The noun: the name of its package, of its folder and of its binary.
@@ -89,6 +96,11 @@ impl Function {
     /// What invokes it.
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// The codes that are its own.
+    pub fn codes(&self) -> &'static [Code] {
+        self.codes
     }
 
     /// Its routes; `None` if its events are no HTTP requests.

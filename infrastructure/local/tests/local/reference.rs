@@ -1,89 +1,34 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use minigate_local::routes;
-use minigate_platform::{Code, Router};
+use minigate_local::reference::codes;
+use minigate_platform::Router;
 
 #[test]
 fn the_committed_api_reference_is_what_the_code_says() {
     let committed = include_str!("../../../../docs/openapi.json");
     assert!(
         committed == minigate_local::reference::openapi_json(),
-        "docs/openapi.json is out of date; `cargo xtask openapi` writes it anew"
+        "docs/openapi.json is out of date; `cargo xtask generate` writes it anew"
     );
 }
 
-fn functions() -> [(&'static str, Router); 6] {
-    [
-        ("sessions", sessions::router()),
-        ("profile", profile::router()),
-        ("system", system::router()),
-        ("verify", verify::router()),
-        ("keys", keys::router()),
-        ("health", health::router()),
-    ]
-}
-
-/// Functions whose events are no HTTP requests: `cargo dev` has nothing to serve of them.
-const WITHOUT_ROUTES: [&str; 1] = ["authorizer"];
-
-/// What is to be done about functions in `functions/` that the lists above lack, or the other way
-/// round.
-fn unlisted(folders: &[String]) -> Vec<String> {
-    let here = file!();
-    let known: Vec<&str> =
-        functions().into_iter().map(|(name, _)| name).chain(WITHOUT_ROUTES).collect();
-    let new = folders.iter().filter(|folder| !known.contains(&folder.as_str())).map(|name| {
-        let krate = name.replace('-', "_");
-        format!(
-            "functions/{name} is not known to {here}: if it has routes, add `(\"{name}\", \
-             {krate}::router())` to functions(); if it has none, add \"{name}\" to WITHOUT_ROUTES"
-        )
-    });
-    let gone = known.iter().filter(|name| !folders.iter().any(|folder| folder == *name));
-    let gone = gone.map(|name| format!("functions/{name} is gone: remove it from {here}"));
-    new.chain(gone).collect()
+/// The functions that have routes, by their names.
+fn functions() -> impl Iterator<Item = (&'static str, Router)> {
+    let functions = minigate_local::functions::all().into_iter();
+    functions.filter_map(|function| Some((function.name(), function.router()?)))
 }
 
 #[test]
-fn every_function_is_known_here() {
+fn every_folder_of_functions_is_a_function_of_that_name() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../functions");
-    let folders: Vec<String> = std::fs::read_dir(folder)
+    let mut folders: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| !name.starts_with('.'))
         .collect();
-    let to_do = unlisted(&folders);
-    assert!(to_do.is_empty(), "{}", to_do.join("\n"));
-}
-
-#[test]
-fn a_function_that_is_not_known_here_gets_instructions() {
-    let mut folders: Vec<String> = functions().map(|(name, _)| name.to_owned()).into();
-    folders.push("bot-updates".to_owned());
-    let to_do = unlisted(&folders);
-    let [added, gone] = to_do.as_slice() else { panic!("{to_do:?}") };
-    assert!(
-        added.contains("add `(\"bot-updates\", bot_updates::router())` to functions()"),
-        "{added}"
-    );
-    assert!(gone.starts_with("functions/authorizer is gone"), "{gone}");
-}
-
-#[test]
-fn cargo_dev_serves_every_function_that_has_routes() {
-    let served = routes::all().into_openapi().paths.paths;
-    for (function, router) in functions() {
-        let paths = router.into_openapi().paths.paths;
-        assert!(!paths.is_empty(), "{function} has no routes: move it to WITHOUT_ROUTES");
-        for path in paths.keys() {
-            assert!(
-                served.contains_key(path),
-                "`cargo dev` does not serve {path}: add `.merge({}::router())` to \
-                 infrastructure/local/src/routes.rs",
-                function.replace('-', "_"),
-            );
-        }
-    }
+    folders.sort_unstable();
+    let names = minigate_local::functions::all().map(|function| function.name());
+    assert_eq!(folders, names, "`cargo xtask generate` lists them anew");
 }
 
 #[test]
@@ -100,14 +45,22 @@ fn no_two_functions_give_one_name_to_different_schemas() {
 }
 
 #[test]
+fn codes_are_unique() {
+    let codes = codes();
+    let texts: HashSet<_> = codes.iter().map(|code| code.as_str()).collect();
+    assert_eq!(texts.len(), codes.len(), "two nouns have one code");
+}
+
+#[test]
 fn every_code_is_documented_with_its_status() {
     let documented = include_str!("../../../../docs/problems.md");
-    for code in Code::OF_PLATFORM {
+    let codes = codes();
+    for code in &codes {
         let row = format!("| `{}` | {} |", code.as_str(), code.status().as_u16());
         assert!(documented.contains(&row), "docs/problems.md has no row that begins with {row}");
     }
     let rows = documented.lines().filter(|line| line.starts_with("| `")).count();
-    assert_eq!(rows, Code::OF_PLATFORM.len(), "docs/problems.md lists a code that does not exist");
+    assert_eq!(rows, codes.len(), "docs/problems.md lists a code that does not exist");
 }
 
 fn reference() -> serde_json::Value {
@@ -194,6 +147,6 @@ fn every_text_of_the_reference_is_bounded() {
 
 #[test]
 fn the_reference_lists_every_code() {
-    let codes: Vec<_> = Code::OF_PLATFORM.iter().map(|code| code.as_str()).collect();
+    let codes: Vec<_> = codes().into_iter().map(|code| code.as_str()).collect();
     assert_eq!(reference()["components"]["schemas"]["Code"]["enum"], serde_json::json!(codes));
 }

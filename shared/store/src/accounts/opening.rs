@@ -71,6 +71,10 @@ pub struct OpenedSession {
 
 /// What became of the opening of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is made once a request, and mostly the larger one"
+)]
 pub enum OpenOutcome {
     /// It is open.
     Opened(OpenedSession),
