@@ -17,6 +17,12 @@ const FILES: [(&str, &str); 5] = [
     ("tests/tests/black_box/{noun}/mod.rs", include_str!("new_function/black_box.rs.txt")),
 ];
 
+/// The black-box tests list their modules here.
+const TESTS: &str = "tests/tests/black_box/main.rs";
+
+/// Has a table of all routes.
+const README: &str = "README.md";
+
 /// Writes the function, and everything that follows from it.
 ///
 /// # Errors
@@ -35,6 +41,8 @@ pub(crate) fn run(noun: &str) -> Result<bool, String> {
         write(path, text)?;
         println!("{path}");
     }
+    edit(TESTS, |text| with_module(text, noun))?;
+    edit(README, |text| with_row(text, noun))?;
     super::write()?;
     println!(
         "\nNow edit functions/{noun}/src/lib.rs, and run `cargo xtask generate` when a route, a need or \
@@ -66,6 +74,42 @@ fn fill(text: &str, noun: &str) -> String {
     text.replace("{noun}", noun).replace("{Noun}", &capital).replace("{NOUN}", &constant)
 }
 
+/// Changes a file that exists.
+fn edit(path: &str, change: impl Fn(&str) -> Option<String>) -> Result<(), String> {
+    let text = std::fs::read_to_string(workspace::root().join(path))
+        .map_err(|error| format!("{path} cannot be read: {error}"))?;
+    let changed = change(&text).ok_or_else(|| format!("{path} has no place for it"))?;
+    write(path, &changed)?;
+    println!("{path}");
+    Ok(())
+}
+
+/// The text with a module more, in the order of their names.
+fn with_module(text: &str, noun: &str) -> Option<String> {
+    let module = format!("mod {noun};");
+    let is_module = |line: &str| line.starts_with("mod ") && line.ends_with(';');
+    let after = |line: &&str| is_module(line) && **line > *module;
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines.iter().rposition(|line| is_module(line))?;
+    let at = lines.iter().position(after).unwrap_or(last + 1);
+    Some(with_line(text, at, &module))
+}
+
+/// The text with a row more at the end of the table of routes.
+fn with_row(text: &str, noun: &str) -> Option<String> {
+    let head = text.lines().position(|line| line == "| route | who | what |")?;
+    let rows = text.lines().skip(head).take_while(|line| line.starts_with('|')).count();
+    let row = format!("| `GET /v1/{noun}` | user | the user's id |");
+    Some(with_line(text, head + rows, &row))
+}
+
+/// The text with another line before the one at `index`.
+fn with_line(text: &str, index: usize, line: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.insert(index, line);
+    lines.join("\n") + "\n"
+}
+
 fn write(path: &str, text: &str) -> Result<(), String> {
     let path = workspace::root().join(path);
     let fault = |error: std::io::Error| format!("{} cannot be written: {error}", path.display());
@@ -77,7 +121,7 @@ fn write(path: &str, text: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_name, fill};
+    use super::{check_name, fill, with_module, with_row};
 
     #[test]
     fn a_name_is_one_lower_case_word() {
@@ -88,6 +132,17 @@ mod tests {
             assert!(check_name(bad).is_err_and(|error| error.contains("is no name")), "{bad}");
         }
         assert!(check_name("main").is_err_and(|error| error.contains("is reserved")));
+    }
+
+    #[test]
+    fn tests_and_readme_get_a_line_in_its_place() {
+        let with = |text, noun| with_module(text, noun).unwrap_or_default();
+        assert_eq!(with("//! x\n\nmod a;\nmod c;\n", "b"), "//! x\n\nmod a;\nmod b;\nmod c;\n");
+        assert_eq!(with("mod a;\n\nfn x() {}\n", "b"), "mod a;\nmod b;\n\nfn x() {}\n");
+        assert_eq!(with_module("fn x() {}\n", "b"), None);
+        let table = "| route | who | what |\n|---|---|---|\n| `GET /a` | user | a |\n";
+        let row = "| `GET /v1/b` | user | the user's id |\n";
+        assert_eq!(with_row(&format!("{table}\nz\n"), "b"), Some(format!("{table}{row}\nz\n")));
     }
 
     #[test]
