@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 
 /// Limits that the fuzzer does not reach.
 const LIMITS: &str = "api=6000,admin=500000,login=500000,login-address=500000,refresh=500000,\
-                      verify=500000,ai=20";
+                      verify=500000";
 
 /// `cargo xtask contract`: builds the development server and fuzzes it.
 pub(crate) fn run() -> Result<bool, String> {

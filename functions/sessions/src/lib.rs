@@ -33,7 +33,7 @@ use minigate_platform::{
     Code, Function, Metric, Needs, Platform, Problem, Router,
     auth::{TelegramUser, User, verify_init_data, verify_refresh_token},
     extract::{ClientAddress, ClientOrigin, IdempotencyKey, Json, OptionalJson, Path},
-    limits::{Charge, RateLimits, Rule},
+    limits::{Charge, RateLimits},
     schemas,
     tokens::{AccessClaims, KeyRing, RefreshClaims},
 };
@@ -43,6 +43,10 @@ use minigate_service::accounts::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
+
+mod limits;
+
+pub use self::limits::{LIMITS, LOGIN, LOGIN_ADDRESS, REFRESH};
 
 const INIT_DATA_USED: Code = Code::new(
     "init_data_used",
@@ -55,6 +59,7 @@ const SESSION_NOT_FOUND: Code =
 /// The function, as its `main` runs it and `cargo dev` serves it.
 pub fn function() -> Function {
     Function::routes("sessions", router, Needs::ALL)
+        .with_limits(LIMITS)
         .with_codes(&[INIT_DATA_USED, SESSION_NOT_FOUND])
 }
 
@@ -99,8 +104,8 @@ async fn open_session(
     let telegram = verify_init_data(&platform, &headers, body.init_data.as_deref(), only).await?;
     // First: a session without tokens for it is of no use, and must not cost a call.
     let keys = platform.signing.keys().await?;
-    let of_user = Charge::user(Rule::Login, telegram.id, Tier::default());
-    let charges = [of_user, Charge::address(Rule::LoginAddress, address)];
+    let of_user = Charge::user(&LOGIN, telegram.id, Tier::default());
+    let charges = [of_user, Charge::address(&LOGIN_ADDRESS, address)];
     let opening = platform.accounts.prepare_opening(telegram.id);
     let opening = limits.admit_beside(&charges, opening).await??;
 
@@ -155,7 +160,7 @@ async fn refresh_session(
 ) -> Result<Json<TokensOut>, Problem> {
     let claims = verify_refresh_token(&platform, &body.refresh_token).await?;
     let RefreshClaims { user_id, session_id, bot_id, generation, .. } = claims;
-    limits.admit(&[Charge::session(Rule::Refresh, session_id)]).await?;
+    limits.admit(&[Charge::session(&REFRESH, session_id)]).await?;
     let keys = platform.signing.keys().await?;
 
     let now = platform.now();

@@ -6,7 +6,7 @@ use minigate_platform::{
     Code, Platform, Problem,
     auth::{Admin, LiveAdmin},
     extract::{ApiKeyId, ClientAddress, Json, Path},
-    limits::{Key, Per, Rule},
+    limits::{Key, Limit, Per},
     schemas,
 };
 use serde::Serialize;
@@ -36,10 +36,10 @@ pub(crate) async fn read(
         None => Tier::Free,
     };
     let mut limits = Vec::new();
-    for rule in subject.rules() {
-        let state = platform.limits.peek(rule, &subject.key, tier).await?;
+    for limit in subject.limits(&platform) {
+        let state = platform.limits.peek(limit, &subject.key, tier).await?;
         limits.push(KeyStateOut {
-            policy: rule.name(),
+            policy: limit.name,
             limit: state.policy().limit(),
             remaining: state.remaining(),
             full_in_seconds: state.full_after().as_secs_f64(),
@@ -69,8 +69,8 @@ pub(crate) async fn reset(
         AuditEntry::new(&*platform.entropy, platform.now(), user.id, "limits.key.reset", what);
     // First, so that nothing is done that is not recorded.
     platform.store.record(&entry).await?;
-    for rule in subject.rules() {
-        platform.limits.reset(rule, &subject.key, Tier::Free).await?;
+    for limit in subject.limits(&platform) {
+        platform.limits.reset(limit, &subject.key, Tier::Free).await?;
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -112,9 +112,9 @@ impl Subject {
         }
     }
 
-    fn rules(&self) -> impl Iterator<Item = Rule> {
+    fn limits(&self, platform: &Platform) -> impl Iterator<Item = &'static Limit> + use<> {
         let per = self.per;
-        Rule::ALL.into_iter().filter(move |rule| rule.defaults().per == per)
+        platform.config.limits.known().iter().filter(move |limit| limit.per == per)
     }
 }
 

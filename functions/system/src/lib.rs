@@ -25,6 +25,7 @@
 
 mod audit;
 mod cache;
+mod catalogue;
 mod keys;
 mod limits;
 mod settings;
@@ -33,9 +34,11 @@ mod users;
 use minigate_platform::{Function, Needs, Router};
 use utoipa_axum::routes;
 
+pub use self::catalogue::LIMITS;
+
 /// The function, as its `main` runs it and `cargo dev` serves it.
 pub fn function() -> Function {
-    Function::routes("system", router, Needs::ALL).with_codes(&[
+    Function::routes("system", router, Needs::ALL.all_limits(LIMITS)).with_codes(&[
         limits::POLICY_NOT_FOUND,
         limits::POLICIES_UNREADABLE,
         settings::SETTINGS_UNREADABLE,

@@ -7,20 +7,17 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use minigate_domain::{
-    AuditEntry, PolicyMode, PolicyOverride, PolicyOverrides, SettingsOverrides, Tier, UserId,
-    WithoutStore,
-};
+use minigate_domain::{AuditEntry, LimitChange, LimitChanges, SettingsOverrides, Tier, UserId};
 use minigate_platform::{
     Code, Platform, Problem,
     auth::{Admin, LiveAdmin},
     extract::{IfMatch, Json, Path},
-    limits::{InvalidPolicy, PolicySet, Rule, Terms, merged},
+    limits::{InvalidLimit, Limit, Terms},
     schemas,
     settings::Adopted,
 };
 use minigate_store::{ChangeDocument, Documents, StoreError};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) const POLICY_NOT_FOUND: Code =
@@ -38,17 +35,17 @@ const ATTEMPTS: u32 = 4;
     responses((status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String)))),
 )]
 pub(crate) async fn list(State(platform): State<Platform>, _: Admin) -> Result<Response, Problem> {
-    let (overrides, fault) = match platform.store.policies().await {
-        Ok(overrides) => {
-            let made = PolicySet::new(&merged(&platform.config.limits, &overrides));
-            (overrides, made.err().map(|error| error.message))
+    let (changes, fault) = match platform.store.limits().await {
+        Ok(changes) => {
+            let made = platform.config.limits.with(&changes);
+            (changes, made.err().map(|error| error.message))
         }
         Err(error @ StoreError::Corrupt { .. }) => {
-            (PolicyOverrides::default(), Some(error.to_string()))
+            (LimitChanges::default(), Some(error.to_string()))
         }
         Err(error) => return Err(error.into()),
     };
-    Ok(answer(&platform, &overrides, fault))
+    Ok(answer(&platform, &changes, fault))
 }
 
 /// Changes a limit: what the body leaves out is as the deployment has it.
@@ -60,7 +57,7 @@ pub(crate) async fn list(State(platform): State<Platform>, _: Admin) -> Result<R
         ("policy" = schemas::PolicyName, Path, description = "The name of a limit"),
         ("If-Match" = Option<schemas::IfMatch>, Header, description = "Change only this version"),
     ),
-    request_body = LimitChange,
+    request_body = LimitChangeSchema,
     security(("accessToken" = []), ("initData" = [])),
     responses(
         (status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String))),
@@ -77,12 +74,11 @@ pub(crate) async fn change(
     if_match: IfMatch,
     Json(change): Json<LimitChange>,
 ) -> Result<Response, Problem> {
-    let rule = find(&policy)?;
-    let change = PolicyOverride::from(change);
-    if change == PolicyOverride::default() {
+    let limit = find(&platform, &policy)?;
+    if change == LimitChange::default() {
         return Err(Problem::new(Code::BODY_INVALID).field(".", "must name a field to change"));
     }
-    replace(&platform, user.id, rule, if_match, Some(change)).await
+    replace(&platform, user.id, limit, if_match, Some(change)).await
 }
 
 /// Takes back what administrators have changed of a limit.
@@ -107,7 +103,7 @@ pub(crate) async fn reset(
     Path(policy): Path<String>,
     if_match: IfMatch,
 ) -> Result<Response, Problem> {
-    replace(&platform, user.id, find(&policy)?, if_match, None).await
+    replace(&platform, user.id, find(&platform, &policy)?, if_match, None).await
 }
 
 /// Takes back everything that administrators have changed of the limits, whatever is stored: also
@@ -121,8 +117,8 @@ pub(crate) async fn reset_all(
     State(platform): State<Platform>,
     LiveAdmin(user): LiveAdmin,
 ) -> Result<Response, Problem> {
-    let Documents { policies, settings } = platform.store.documents().await?;
-    let before = policies.ok().and_then(|overrides| json_of(&overrides.by_policy));
+    let Documents { limits, settings } = platform.store.documents().await?;
+    let before = limits.ok().and_then(|changes| json_of(&changes.by_name));
     let entry = AuditEntry::new(
         &*platform.entropy,
         platform.now(),
@@ -131,15 +127,16 @@ pub(crate) async fn reset_all(
         "all".to_owned(),
     );
     let entry = entry.change(before, None);
-    match platform.store.replace_policies(BTreeMap::new(), None, &entry).await? {
-        ChangeDocument::Changed(overrides) => Ok(adopt(&platform, overrides, settings.ok()).await),
+    match platform.store.replace_limits(BTreeMap::new(), None, &entry).await? {
+        ChangeDocument::Changed(changes) => Ok(adopt(&platform, changes, settings.ok()).await),
         ChangeDocument::Stale => Err(contended()),
     }
 }
 
-fn find(policy: &str) -> Result<Rule, Problem> {
-    Rule::find(policy).ok_or_else(|| {
-        let message = format!("must be one of {}", Rule::names());
+fn find(platform: &Platform, name: &str) -> Result<&'static Limit, Problem> {
+    let known = platform.config.limits.known();
+    known.find(name).ok_or_else(|| {
+        let message = format!("must be one of {}", known.names());
         Problem::new(POLICY_NOT_FOUND).field("policy", message)
     })
 }
@@ -148,33 +145,33 @@ fn find(policy: &str) -> Result<Rule, Problem> {
 async fn replace(
     platform: &Platform,
     by: UserId,
-    rule: Rule,
+    limit: &Limit,
     if_match: IfMatch,
-    change: Option<PolicyOverride>,
+    change: Option<LimitChange>,
 ) -> Result<Response, Problem> {
     for _ in 0..ATTEMPTS {
-        let Documents { policies, settings } = platform.store.documents().await?;
-        let PolicyOverrides { mut by_policy, version } = policies.map_err(not_readable)?;
+        let Documents { limits, settings } = platform.store.documents().await?;
+        let LimitChanges { mut by_name, version } = limits.map_err(not_readable)?;
         match if_match {
             IfMatch::Version(known) if known != version => return Err(version_mismatch()),
             IfMatch::Never => return Err(version_mismatch()),
             _ => {}
         }
         let before = match change {
-            Some(change) => by_policy.insert(rule.name().to_owned(), change),
-            None => by_policy.remove(rule.name()),
+            Some(change) => by_name.insert(limit.name.to_owned(), change),
+            None => by_name.remove(limit.name),
         };
-        let overrides = PolicyOverrides { by_policy, version };
-        PolicySet::new(&merged(&platform.config.limits, &overrides)).map_err(refused)?;
+        let changes = LimitChanges { by_name, version };
+        platform.config.limits.with(&changes).map_err(refused)?;
         let action = if change.is_some() { "limit.changed" } else { "limit.reset" };
-        let subject = rule.name().to_owned();
+        let subject = limit.name.to_owned();
         let entry = AuditEntry::new(&*platform.entropy, platform.now(), by, action, subject);
         let entry = entry
             .change(before.and_then(|change| json_of(&change)), change.as_ref().and_then(json_of));
-        let write = platform.store.replace_policies(overrides.by_policy, Some(version), &entry);
+        let write = platform.store.replace_limits(changes.by_name, Some(version), &entry);
         match write.await? {
-            ChangeDocument::Changed(overrides) => {
-                return Ok(adopt(platform, overrides, settings.ok()).await);
+            ChangeDocument::Changed(changes) => {
+                return Ok(adopt(platform, changes, settings.ok()).await);
             }
             ChangeDocument::Stale if matches!(if_match, IfMatch::Version(_)) => {
                 return Err(version_mismatch());
@@ -188,11 +185,11 @@ async fn replace(
 /// In force here at once, with the settings that were read before.
 async fn adopt(
     platform: &Platform,
-    overrides: PolicyOverrides,
+    changes: LimitChanges,
     settings: Option<SettingsOverrides>,
 ) -> Response {
-    platform.adopt(Adopted { policies: Some(overrides.clone()), settings }).await;
-    answer(platform, &overrides, None)
+    platform.adopt(Adopted { limits: Some(changes.clone()), settings }).await;
+    answer(platform, &changes, None)
 }
 
 fn json_of(value: &impl Serialize) -> Option<String> {
@@ -208,7 +205,7 @@ fn not_readable(error: StoreError) -> Problem {
     }
 }
 
-fn refused(error: InvalidPolicy) -> Problem {
+fn refused(error: InvalidLimit) -> Problem {
     Problem::new(Code::BODY_INVALID).field(error.field, error.message)
 }
 
@@ -220,30 +217,44 @@ fn version_mismatch() -> Problem {
 }
 
 fn contended() -> Problem {
-    StoreError::Contended { operation: "replace_policies", attempts: ATTEMPTS }.into()
+    StoreError::Contended { operation: "replace_limits", attempts: ATTEMPTS }.into()
 }
 
-fn answer(platform: &Platform, overrides: &PolicyOverrides, fault: Option<String>) -> Response {
-    let deployment = &platform.config.limits;
-    let in_force = platform.limits.policies();
-    let limit = |rule: Rule| {
-        let deployed = deployment.get(&rule).copied().unwrap_or_default();
-        LimitOut {
-            policy: rule.name(),
-            per: rule.defaults().per.as_str(),
-            in_force: TermsOut::from(Terms::in_force(in_force.policy(rule, Tier::Free))),
-            deployed: TermsOut::from(Terms::of(rule, deployed)),
-            change: overrides.by_policy.get(rule.name()).copied().map(LimitChange::from),
-            tiers: Tier::ALL
-                .map(|tier| (tier.as_str(), in_force.policy(rule, tier).limit()))
-                .into(),
-        }
-    };
-    let out = LimitsOut { version: overrides.version, fault, limits: Rule::ALL.map(limit).into() };
-    let tag = HeaderValue::from_str(&format!("\"{}\"", overrides.version));
+fn answer(platform: &Platform, changes: &LimitChanges, fault: Option<String>) -> Response {
+    match listed(platform, changes, fault) {
+        Ok(out) => tagged(&out),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn tagged(out: &LimitsOut) -> Response {
+    let tag = HeaderValue::from_str(&format!("\"{}\"", out.version));
     let mut response = Json(out).into_response();
     response.headers_mut().extend(tag.ok().map(|tag| (header::ETAG, tag)));
     response
+}
+
+fn listed(
+    platform: &Platform,
+    changes: &LimitChanges,
+    fault: Option<String>,
+) -> Result<LimitsOut, Problem> {
+    let deployed = &platform.config.limits;
+    let in_force = platform.limits.in_force();
+    let policy = |limit, tier| in_force.policy(limit, tier).map_err(Problem::internal);
+    let one = |limit: &'static Limit| {
+        let of_tier = |tier: Tier| Ok((tier.as_str(), policy(limit, tier)?.limit()));
+        Ok(LimitOut {
+            policy: limit.name,
+            per: limit.per.as_str(),
+            in_force: Terms::in_force(policy(limit, Tier::Free)?),
+            deployed: deployed.terms(limit),
+            change: changes.by_name.get(limit.name).copied(),
+            tiers: Tier::ALL.into_iter().map(of_tier).collect::<Result<_, Problem>>()?,
+        })
+    };
+    let limits = deployed.known().iter().map(one).collect::<Result<_, Problem>>()?;
+    Ok(LimitsOut { version: changes.version, fault, limits })
 }
 
 /// The limits.
@@ -269,12 +280,14 @@ struct LimitOut {
     #[schema(value_type = schemas::LimitKind)]
     per: &'static str,
     /// As this instance has it, for the free tier.
-    in_force: TermsOut,
+    #[schema(value_type = TermsSchema)]
+    in_force: Terms,
     /// As it is without administrators, for the free tier.
-    deployed: TermsOut,
+    #[schema(value_type = TermsSchema)]
+    deployed: Terms,
     /// What administrators have changed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, required = false, value_type = LimitChangeSchema)]
     change: Option<LimitChange>,
     /// Units in a period, for each tier.
     #[schema(value_type = BTreeMap<schemas::Tier, u32>)]
@@ -282,8 +295,10 @@ struct LimitOut {
 }
 
 /// What a limit says.
-#[derive(Serialize, ToSchema)]
-struct TermsOut {
+#[derive(ToSchema)]
+#[schema(as = TermsOut)]
+#[expect(dead_code, reason = "only its schema is used: that of `Terms`")]
+struct TermsSchema {
     /// Units in a period.
     limit: u32,
     /// The period, in seconds.
@@ -294,103 +309,47 @@ struct TermsOut {
     without_store: WithoutStoreWire,
 }
 
-impl From<Terms> for TermsOut {
-    fn from(settings: Terms) -> Self {
-        let Terms { limit, period_seconds, burst, mode, without_store } = settings;
-        Self {
-            limit,
-            period_seconds,
-            burst,
-            mode: mode.into(),
-            without_store: without_store.into(),
-        }
-    }
-}
-
 /// A change of a limit; what is absent is as the deployment has it.
-#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(min_properties = 1)]
-pub(crate) struct LimitChange {
+#[schema(as = LimitChange, min_properties = 1)]
+#[expect(dead_code, reason = "only its schema is used: that of the domain's `LimitChange`")]
+struct LimitChangeSchema {
     /// Units in a period, for the free tier; the others have a multiple of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 999_999_999, nullable = false)]
     limit: Option<u32>,
     /// The period, in seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 31_622_400, nullable = false)]
     period_seconds: Option<u32>,
     /// Units at once, for the free tier; as many as the limit if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 999_999_999, nullable = false)]
     burst: Option<u32>,
     /// What denials do.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     mode: Option<ModeWire>,
     /// What happens while the limiter's table does not answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     without_store: Option<WithoutStoreWire>,
 }
 
-impl From<LimitChange> for PolicyOverride {
-    fn from(change: LimitChange) -> Self {
-        let LimitChange { limit, period_seconds, burst, mode, without_store } = change;
-        let mode = mode.map(|mode| match mode {
-            ModeWire::Enforce => PolicyMode::Enforce,
-            ModeWire::Shadow => PolicyMode::Shadow,
-        });
-        let without_store = without_store.map(|what| match what {
-            WithoutStoreWire::Open => WithoutStore::Open,
-            WithoutStoreWire::Closed => WithoutStore::Closed,
-        });
-        Self { limit, period_seconds, burst, mode, without_store }
-    }
-}
-
-impl From<PolicyOverride> for LimitChange {
-    fn from(change: PolicyOverride) -> Self {
-        let PolicyOverride { limit, period_seconds, burst, mode, without_store } = change;
-        let (mode, without_store) = (mode.map(Into::into), without_store.map(Into::into));
-        Self { limit, period_seconds, burst, mode, without_store }
-    }
-}
-
 /// What denials do.
-#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[derive(ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum ModeWire {
+#[expect(dead_code, reason = "only its schema is used: that of the domain's `LimitMode`")]
+enum ModeWire {
     /// They refuse the request.
     Enforce,
     /// They are counted, and the request goes on.
     Shadow,
 }
 
-impl From<PolicyMode> for ModeWire {
-    fn from(mode: PolicyMode) -> Self {
-        match mode {
-            PolicyMode::Enforce => Self::Enforce,
-            PolicyMode::Shadow => Self::Shadow,
-        }
-    }
-}
-
 /// What happens while the limiter's table does not answer.
-#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[derive(ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum WithoutStoreWire {
+#[expect(dead_code, reason = "only its schema is used: that of the domain's `WithoutStore`")]
+enum WithoutStoreWire {
     /// Requests pass, as long as the instance alone keeps the limit.
     Open,
     /// Requests are answered 503.
     Closed,
-}
-
-impl From<WithoutStore> for WithoutStoreWire {
-    fn from(what: WithoutStore) -> Self {
-        match what {
-            WithoutStore::Open => Self::Open,
-            WithoutStore::Closed => Self::Closed,
-        }
-    }
 }

@@ -69,7 +69,7 @@ pub(crate) async fn replace_settings(
 ) -> Result<Response, Problem> {
     let change = body.into_change(&platform.config.settings)?;
     for _ in 0..ATTEMPTS {
-        let Documents { settings, policies } = platform.store.documents().await?;
+        let Documents { settings, limits } = platform.store.documents().await?;
         let known = settings.map_err(unreadable)?;
         if known.format > SETTINGS_FORMAT {
             return Err(Problem::new(SETTINGS_UNREADABLE).detail(UNREADABLE));
@@ -86,7 +86,7 @@ pub(crate) async fn replace_settings(
         let write = platform.store.replace_settings(change.clone(), Some(known.version), &entry);
         match write.await? {
             ChangeDocument::Changed(settings) => {
-                let adopted = Adopted { policies: policies.ok(), settings: Some(settings) };
+                let adopted = Adopted { limits: limits.ok(), settings: Some(settings) };
                 return Ok(adopt(&platform, adopted).await);
             }
             ChangeDocument::Stale if matches!(if_match, IfMatch::Version(_)) => {
@@ -109,13 +109,13 @@ pub(crate) async fn reset_settings(
     State(platform): State<Platform>,
     LiveAdmin(admin): LiveAdmin,
 ) -> Result<Response, Problem> {
-    let Documents { settings, policies } = platform.store.documents().await?;
+    let Documents { settings, limits } = platform.store.documents().await?;
     let before = settings.ok().and_then(|settings| json_of(&settings));
     let entry = entry(&platform, admin.id, "settings.reset").change(before, None);
     let empty = SettingsOverride::default();
     match platform.store.replace_settings(empty, None, &entry).await? {
         ChangeDocument::Changed(settings) => {
-            let adopted = Adopted { policies: policies.ok(), settings: Some(settings) };
+            let adopted = Adopted { limits: limits.ok(), settings: Some(settings) };
             Ok(adopt(&platform, adopted).await)
         }
         ChangeDocument::Stale => Err(contended()),

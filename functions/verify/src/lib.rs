@@ -17,21 +17,25 @@ use minigate_init_data::{self as init_data, Environment, InitData, Key, Verifier
 use minigate_platform::{
     Code, Function, Needs, Platform, Problem, Router,
     extract::{ApiKeyId, Json},
-    limits::{Charge, RateLimits, Rule},
+    limits::{Charge, RateLimits},
     schemas,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
+mod limits;
+
+pub use self::limits::{LIMITS, VERIFY};
+
 /// The most entries in a request.
-const MAX_ITEMS: u32 = Rule::Verify.defaults().weight;
+const MAX_ITEMS: u32 = VERIFY.max_weight;
 /// In bytes: a hundred times the longest init data, escaped as JSON, with some room.
 const BODY_LIMIT: usize = 1024 * 1024;
 
 /// The function, as its `main` runs it and `cargo dev` serves it.
 pub fn function() -> Function {
-    Function::routes("verify", router, Needs::BOTS.and(Needs::STORE))
+    Function::routes("verify", router, Needs::BOTS.and(Needs::STORE)).with_limits(LIMITS)
 }
 
 /// The routes of this function.
@@ -57,7 +61,7 @@ async fn verify(
         return Err(Problem::new(Code::BODY_INVALID)
             .field("items", format!("must have 1 to {MAX_ITEMS} entries")));
     }
-    limits.admit(&[Charge::api_key(Rule::Verify, &api_key, units)]).await?;
+    limits.admit(&[Charge::api_key(&VERIFY, &api_key, units)]).await?;
     let mut verdicts = Vec::with_capacity(body.items.len());
     for (index, item) in body.items.iter().enumerate() {
         let verdict = match item.method {

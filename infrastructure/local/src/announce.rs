@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use minigate_local::{DevServer, NamedSecret, SecretState, development, routes};
-use minigate_platform::{aws, limits::Rule};
+use minigate_local::{
+    DevServer, NamedSecret, SecretState, development, limits as every_limit, routes,
+};
+use minigate_platform::aws;
 
 use crate::{arguments::Arguments, init_data};
 
@@ -75,8 +77,9 @@ fn bot(secret: &NamedSecret) -> Option<String> {
 /// The overridden limits, each with its default.
 fn limits(changes: &str) -> String {
     let change = |change: &str| {
-        let rule = change.split('=').next().and_then(Rule::find).map(Rule::defaults);
-        let default = rule.map(|rule| format!(" ({} by default)", rule.limit)).unwrap_or_default();
+        let limit = change.split('=').next().and_then(|name| every_limit::all().find(name));
+        let default =
+            limit.map(|limit| format!(" ({} by default)", limit.units)).unwrap_or_default();
         format!("{change}{default}")
     };
     let changes = changes.split(',').map(str::trim).filter(|text| !text.is_empty());

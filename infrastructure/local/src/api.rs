@@ -12,13 +12,12 @@ use axum::{
     response::Response,
 };
 use minigate_platform::{
-    Config, ConfigError, Needs, Platform, SystemClock, SystemEntropy, aws, extract::ClientAddress,
-    layers,
+    Config, ConfigError, Platform, SystemClock, SystemEntropy, aws, extract::ClientAddress, layers,
 };
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
 
-use crate::routes;
+use crate::{dev_server::needs, routes};
 
 /// How long running requests may take after the server is stopped.
 const GRACE: Duration = Duration::from_secs(5);
@@ -62,7 +61,7 @@ impl Api {
         aws_endpoint_url: &str,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ApiError> {
-        let config = Config::from_variables(variables, Needs::ALL)?;
+        let config = Config::from_variables(variables, needs())?;
         let aws = aws::configuration_of_emulator(aws_endpoint_url).await;
         let platform = Platform::new(config, &aws, Arc::new(SystemClock), Arc::new(SystemEntropy));
         platform.warm().await;

@@ -17,6 +17,7 @@ Commands:
   env          print the environment of a function's own binary, for `cargo lambda watch`
   openapi      print the API reference
   describe     print what each function needs and serves, for `cargo xtask generate`
+  limits       print the catalogue of limits that the administrators' function has
 
 Options:
   --data DIR                store tables and secrets in DIR instead of in memory
@@ -47,15 +48,17 @@ pub(crate) enum Command {
     Env,
     OpenApi,
     Describe,
+    Limits,
 }
 
 impl Command {
-    const ALL: [(&'static str, Self); 5] = [
+    const ALL: [(&'static str, Self); 6] = [
         ("serve", Self::Serve),
         ("init-data", Self::InitData),
         ("env", Self::Env),
         ("openapi", Self::OpenApi),
         ("describe", Self::Describe),
+        ("limits", Self::Limits),
     ];
 
     fn name(self) -> &'static str {
@@ -69,7 +72,7 @@ impl Command {
             Self::Env => {
                 &["--aws-port", "--aws-endpoint", "--allow-remote-endpoint", "--bot-token-file"]
             }
-            Self::OpenApi | Self::Describe => &[],
+            Self::OpenApi | Self::Describe | Self::Limits => &[],
         };
         options.contains(&option)
     }

@@ -11,12 +11,17 @@ use minigate_embedded_aws::{
 use minigate_platform::{Config, Needs};
 
 use crate::{
-    Api, ApiError, AwsEndpoint, BotToken, EndpointError, NamedSecret, development, secrets,
+    Api, ApiError, AwsEndpoint, BotToken, EndpointError, NamedSecret, development, limits, secrets,
     workers::{self, Runner, Workers},
 };
 
 /// The template of a deployment, which defines the tables.
 const TEMPLATE: &str = include_str!("../../../template.yaml");
+
+/// What all functions together need.
+pub(crate) fn needs() -> Needs {
+    Needs::ALL.all_limits(limits::of_functions())
+}
 
 /// The options of a development server.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +52,7 @@ impl Options {
     }
 
     fn config(&self) -> Result<Config, DevError> {
-        let config = Config::from_variables(self.environment(), Needs::ALL);
+        let config = Config::from_variables(self.environment(), needs());
         Ok(config.map_err(ApiError::Config)?)
     }
 }

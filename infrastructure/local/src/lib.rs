@@ -1,7 +1,8 @@
 //! The whole of minigate in one process: every function's routes on one port, on a DynamoDB, a
 //! Secrets Manager and an SQS that are embedded in the process. `cargo dev` runs it, and the tests do.
 //!
-//! - [`routes`] merges the functions, and [`mod@reference`] makes the API reference of them.
+//! - [`routes`] merges the functions, and [`mod@reference`] makes the API reference of them; [`mod@limits`]
+//!   collects their limits.
 //! - [`workers`] lists the functions of queues and schedules, and invokes them as SQS and EventBridge do.
 //! - [`development`] holds the values that a deployment would set: names, secrets, the dummy bot.
 //! - [`Api`] serves the routes on any AWS endpoint; [`DevServer`] embeds its own, or prepares a
@@ -13,6 +14,7 @@ mod bot_token;
 mod dev_server;
 pub mod development;
 pub mod functions;
+pub mod limits;
 pub mod reference;
 pub mod routes;
 mod secrets;

@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use minigate_local::{BotToken, DevServer, development, prepare, reference, routes};
+use minigate_local::{BotToken, DevServer, development, limits, prepare, reference, routes};
 use minigate_platform::{Clock, SystemClock, environment};
 use tokio::runtime::Runtime;
 use tracing_subscriber::filter::LevelFilter;
@@ -38,6 +38,10 @@ fn main() -> ExitCode {
         Command::Env => print_environment(&arguments),
         Command::OpenApi => {
             print(&reference::openapi_json());
+            Ok(())
+        }
+        Command::Limits => {
+            print(&limits::catalogue());
             Ok(())
         }
         Command::Describe => {

@@ -3,7 +3,7 @@
 //! The possible refusals of an operation follow from its credentials, parameters and body, so they are
 //! derived here. An operation describes only its own refusals and its responses.
 
-use minigate_platform::{Code, schemas};
+use minigate_platform::{Code, limits::Limit, schemas};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -15,7 +15,7 @@ use utoipa::{
     },
 };
 
-use crate::{functions, routes};
+use crate::{functions, limits, routes};
 
 /// The API reference (OpenAPI 3.1) as it is committed in `docs/openapi.json`.
 pub fn openapi_json() -> String {
@@ -27,6 +27,7 @@ fn complete() -> openapi::OpenApi {
     let components = reference.components.get_or_insert_default();
     describe_answers(components);
     list_codes(components);
+    name_limits(components);
     for item in reference.paths.paths.values_mut() {
         let operations =
             [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete];
@@ -183,6 +184,19 @@ fn header_ref(name: &str) -> RefOr<Header> {
 }
 
 /// Adds the shared refusals and headers.
+/// Which limits there are is known where all functions are linked together.
+fn name_limits(components: &mut Components) {
+    let names: Vec<&str> = limits::all().iter().map(|limit: &Limit| limit.name).collect();
+    // The one that each instance keeps by itself.
+    let violated = [names.as_slice(), &["address"]].concat();
+    for (schema, names) in [("PolicyName", names), ("ViolatedPolicy", violated)] {
+        if let Some(RefOr::T(Schema::Object(schema))) = components.schemas.get_mut(schema) {
+            schema.enum_values = Some(names.into_iter().map(Into::into).collect());
+        }
+    }
+}
+
+/// The refusals and the headers that operations refer to.
 fn describe_answers(components: &mut Components) {
     for (name, header) in headers() {
         components.headers.insert(name.to_owned(), header.into());

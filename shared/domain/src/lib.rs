@@ -18,7 +18,7 @@ pub use accounts::{InvalidTier, Tier};
 pub use audit::AuditEntry;
 pub use entropy::Entropy;
 pub use identity::{BotId, InvalidId, SessionId, UserId};
-pub use limits::{PolicyMode, PolicyOverride, PolicyOverrides, WithoutStore};
+pub use limits::{LimitChange, LimitChanges, LimitMode, WithoutStore};
 pub use profile::{DisplayName, InvalidField, Language, Notifications, Profile, ProfileChange};
 pub use sessions::{
     IdempotencyKey, InvalidIdempotencyKey, Opening, Origin, RefreshOutcome, Rotated, Rotation,

@@ -20,7 +20,7 @@
 //! | `MINIGATE_INIT_DATA_SECONDS` * | maximum age of init data, 60 to 604,800 | 86,400 (a day) |
 //! | `MINIGATE_INIT_DATA_ONE_TIME_USE` | `true`: init data can be exchanged once, and is accepted nowhere else | `false` |
 //! | `MINIGATE_ADDRESS_LIMIT_PER_MINUTE` | requests per minute of one address to one instance, 1 to 1,000,000 | 600 |
-//! | `MINIGATE_LIMITS` | overrides of the limits of `limits/rules.rs`, such as `login=10,api=200/30`: units, and optionally the period in seconds | none |
+//! | `MINIGATE_LIMITS` | overrides of the limits, such as `login=10,api=200/30`: units, and optionally the period in seconds | none |
 //! | `MINIGATE_LIMITER_MILLISECONDS` | timeout of a limiter call, 50 to 10,000 | 250 |
 //! | `MINIGATE_CACHE_MILLISECONDS` | timeout of a cache call to its table, 50 to 10,000 | 250 |
 //! | `MINIGATE_QUEUE_<NAME>` | URL of the queue with this name, for functions that send to it | none |
@@ -35,7 +35,7 @@
 use std::{collections::BTreeMap, fmt, ops::RangeInclusive, time::Duration};
 
 use axum::http::HeaderValue;
-use minigate_domain::{PolicyOverride, UserId};
+use minigate_domain::{LimitChange, UserId};
 use minigate_store::Tables;
 use thiserror::Error;
 use tracing::level_filters::LevelFilter;
@@ -43,7 +43,7 @@ use tracing::level_filters::LevelFilter;
 use crate::{
     Needs,
     layers::EdgeKeyHash,
-    limits::{Changes, PolicySet, Rule},
+    limits::{Changes, DeployedLimits, Known},
     settings::{
         ACCESS_TOKEN_SECONDS, AN_ORIGIN, INIT_DATA_SECONDS, REFRESH_TOKEN_SECONDS,
         SESSIONS_PER_USER, Settings, origin,
@@ -71,8 +71,8 @@ pub struct Config {
     pub init_data_one_time_use: bool,
     /// Requests per minute of one address to one instance.
     pub address_limit_per_minute: u32,
-    /// The deployment's overrides of limits; the resulting policies are valid.
-    pub limits: Changes,
+    /// The limits that the function knows, with the deployment's overrides.
+    pub limits: DeployedLimits,
     /// The timeout of a limiter call.
     pub limiter_timeout: Duration,
     /// The timeout of a cache call to its table.
@@ -155,7 +155,7 @@ impl Config {
                 whole_number(text, 1, 1_000_000)
                     .map(|number| u32::try_from(number).unwrap_or(u32::MAX))
             }),
-            limits: reader.optional("LIMITS", "", limits),
+            limits: reader.optional("LIMITS", "", |text| limits(text, needs.limits)),
             limiter_timeout: reader.optional("LIMITER_MILLISECONDS", "250", |text| {
                 whole_number(text, 50, 10_000).map(Duration::from_millis)
             }),
@@ -329,23 +329,24 @@ fn user_id(text: &str) -> Parsed<UserId> {
     text.parse().map_err(|_| "Telegram user ids, separated by commas".to_owned())
 }
 
-/// `login=10,api=200/30`
-fn limits(text: &str) -> Parsed<Changes> {
+/// `login=10,api=200/30`. Of a limit that another function has, only the form is looked at.
+fn limits(text: &str, known: Known) -> Parsed<DeployedLimits> {
     const EXPECTED: &str = "limits such as `login=10` or `login=10/60`, separated by commas";
     let one = |part: &str| {
         let (name, numbers) = part.split_once('=').ok_or(EXPECTED)?;
-        let unknown = || format!("{EXPECTED}, each one of {}", Rule::names());
-        let rule = Rule::find(name).ok_or_else(unknown)?;
+        if known.is_all() && known.find(name).is_none() {
+            return Err(format!("{EXPECTED}, each one of {}", known.names()));
+        }
         let (limit, period) = numbers
             .split_once('/')
             .map_or((numbers, None), |(limit, period)| (limit, Some(period)));
         let number = |text: &str| text.parse().map_err(|_| EXPECTED.to_owned());
         let (limit, period_seconds) = (number(limit)?, period.map(number).transpose()?);
-        Ok((rule, PolicyOverride { limit: Some(limit), period_seconds, ..Default::default() }))
+        let change = LimitChange { limit: Some(limit), period_seconds, ..Default::default() };
+        Ok((name.to_owned(), change))
     };
     let changes: Changes = list(text, one)?;
-    PolicySet::new(&changes).map_err(|error| format!("{EXPECTED}: {}", error.message))?;
-    Ok(changes)
+    DeployedLimits::new(known, changes).map_err(|error| format!("{EXPECTED}: {}", error.message))
 }
 
 fn edge_key(text: &str) -> Parsed<Option<EdgeKeyHash>> {
@@ -392,6 +393,10 @@ fn log_level(text: &str) -> Parsed<Level> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::{
+        API, Terms,
+        tests::{KNOWN, LOGIN, REFRESH},
+    };
 
     const GOOD: &[(&str, &str)] = &[
         ("MINIGATE_TABLE_MAIN", "main"),
@@ -404,7 +409,7 @@ mod tests {
     fn read(more: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let variables = GOOD.iter().chain(more);
         let variables = variables.map(|(name, value)| (name.to_string(), value.to_string()));
-        Config::from_variables(variables, Needs::ALL)
+        Config::from_variables(variables, Needs { limits: KNOWN, ..Needs::ALL })
     }
 
     #[test]
@@ -487,10 +492,13 @@ mod tests {
     #[test]
     fn limits_are_changed_by_name() {
         let config = read(&[("MINIGATE_LIMITS", "login=10, api=200/30")]).unwrap();
-        let change = |rule| (config.limits[&rule].limit, config.limits[&rule].period_seconds);
-        assert_eq!(change(Rule::Login), (Some(10), None));
-        assert_eq!(change(Rule::Api), (Some(200), Some(30)));
-        assert_eq!(config.limits.len(), 2);
+        let terms = |limit| {
+            let Terms { limit, period_seconds, .. } = config.limits.terms(limit);
+            (limit, period_seconds)
+        };
+        assert_eq!(terms(&LOGIN), (10, 60));
+        assert_eq!(terms(&API), (200, 30));
+        assert_eq!(terms(&REFRESH), (30, 60));
     }
 
     #[test]
@@ -508,6 +516,30 @@ mod tests {
         ] {
             let error = read(&[("MINIGATE_LIMITS", text)]).unwrap_err().to_string();
             assert!(error.contains("MINIGATE_LIMITS "), "{error}");
+            assert!(error.contains(expected), "{expected:?} is not in {error:?}");
+        }
+    }
+
+    /// Whoever writes them knows all of them: the administrators' function, which does not start with
+    /// a name that no limit has.
+    #[test]
+    fn a_function_passes_over_limits_of_others() {
+        let read = |needs, text: &str| {
+            let variables = [GOOD, &[("MINIGATE_LIMITS", text)]].concat();
+            let variables =
+                variables.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+            Config::from_variables(variables, needs).map_err(|error| error.to_string())
+        };
+        const NEEDS: Needs = Needs::ALL.limits(&[LOGIN]);
+        let config = read(NEEDS, "login=7,refresh=9,logon=0").unwrap();
+        assert_eq!(config.limits.terms(&LOGIN).limit, 7);
+        assert_eq!(config.limits.known().names(), "api, admin, login");
+        for (needs, text, expected) in [
+            (NEEDS, "refresh", "must be limits such as `login=10`"),
+            (NEEDS, "login=0", "policy login: the limit 0 must be 1 to"),
+            (Needs::ALL.all_limits(&[LOGIN]), "refresh=9", "each one of api, admin, login;"),
+        ] {
+            let error = read(needs, text).unwrap_err();
             assert!(error.contains(expected), "{expected:?} is not in {error:?}");
         }
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::{
     Code, Needs, Router,
     events::Events,
+    limits::Limit,
     serve,
     workers::{Job, Worker},
 };
@@ -75,6 +76,12 @@ impl Function {
         run: impl FnOnce(Needs) -> ExitCode + 'static,
     ) -> Self {
         Self { name, needs, kind, router: None, codes: &[], run: Box::new(run) }
+    }
+
+    /// The limits of its noun, which its handlers charge.
+    #[must_use]
+    pub fn with_limits(self, limits: &'static [Limit]) -> Self {
+        Self { needs: self.needs.limits(limits), ..self }
     }
 
     /// The codes of its own with which it refuses requests, besides those of the platform.

@@ -1,6 +1,8 @@
 //! The schemas of texts and numbers in the API reference, each as strict as the type that parses it.
 //!
-//! Use them as `#[schema(value_type = schemas::TelegramId)]`; they have no values.
+//! Use them as `#[schema(value_type = schemas::TelegramId)]`; they have no values. The values of
+//! [`PolicyName`] and [`ViolatedPolicy`] are known where all functions are linked together, and added
+//! to the reference there.
 
 use std::borrow::Cow;
 
@@ -10,7 +12,7 @@ use utoipa::{
     openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type},
 };
 
-use crate::limits::{Per, Rule};
+use crate::limits::Per;
 
 macro_rules! schemas {
     ($($(#[doc = $doc:literal])+ $name:ident $build:expr;)*) => {
@@ -48,10 +50,10 @@ schemas! {
     /// The tier of a user, which determines their limits.
     Tier one_of(minigate_domain::Tier::ALL.map(minigate_domain::Tier::as_str));
     /// The name of a limit.
-    PolicyName one_of(Rule::ALL.map(Rule::name));
+    PolicyName ObjectBuilder::new().schema_type(Type::String);
     /// The name of an exceeded limit; `address` is the limit for a client's address that each instance
     /// keeps by itself.
-    ViolatedPolicy one_of(Rule::ALL.map(Rule::name).into_iter().chain(["address"]));
+    ViolatedPolicy ObjectBuilder::new().schema_type(Type::String);
     /// What a limit applies to.
     LimitKind one_of(Per::ALL.map(Per::as_str));
     /// The id of what a limit applies to: a Telegram user's id, a session's id,

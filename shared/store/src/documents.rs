@@ -1,4 +1,4 @@
-//! The documents of the deployment that administrators change while it runs, the rate limits and
+//! The documents of the deployment that administrators change while it runs, the limits and
 //! the settings: one item each, in one partition, so that one call reads both.
 
 use aws_sdk_dynamodb::{
@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
     types::{Put, TransactWriteItem},
 };
-use minigate_domain::{AuditEntry, PolicyOverrides, SettingsOverrides, Timestamp};
+use minigate_domain::{AuditEntry, LimitChanges, SettingsOverrides, Timestamp};
 use serde::Serialize;
 
 use crate::{
@@ -23,8 +23,8 @@ const MAX_DOCUMENTS: i32 = 8;
 /// What is stored of the deployment's documents. One that does not decode hides no other.
 #[derive(Debug)]
 pub struct Documents {
-    /// What was changed of the rate limits; otherwise [`StoreError::Corrupt`].
-    pub policies: Result<PolicyOverrides, StoreError>,
+    /// What was changed of the limits; otherwise [`StoreError::Corrupt`].
+    pub limits: Result<LimitChanges, StoreError>,
     /// What was changed of the settings; otherwise [`StoreError::Corrupt`].
     pub settings: Result<SettingsOverrides, StoreError>,
 }
@@ -57,12 +57,12 @@ impl Store {
             .await
             .map_err(|error| failed("Query", error))?;
         let mut documents = Documents {
-            policies: Ok(PolicyOverrides::default()),
+            limits: Ok(LimitChanges::default()),
             settings: Ok(SettingsOverrides::default()),
         };
         for item in output.items.unwrap_or_default() {
             match sort_key(&item) {
-                Some(POLICIES) => documents.policies = limits::decode(item),
+                Some(POLICIES) => documents.limits = limits::decode(item),
                 Some(SETTINGS) => documents.settings = settings::decode(item),
                 _ => {}
             }

@@ -5,7 +5,7 @@
 //! | `Main` | profile of a user | `USER#<user id>` | `ACCOUNT#PROFILE` |
 //! | `Main` | sessions of a user | `USER#<user id>` | `ACCOUNT#SESSIONS` |
 //! | `Main` | tier that was given to a user | `USER#<user id>` | `ACCOUNT#TIER` |
-//! | `Main` | what was changed of the rate limits | `LIMITS` | `POLICIES` |
+//! | `Main` | what was changed of the limits | `LIMITS` | `POLICIES` |
 //! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` |
 //! | `Main` | effects outside DynamoDB, which the crate `minigate-outbox` owns | `OUTBOX#<lane>#<shard>`, `OUTBOX#<lane>#parked`, `OUTBOX#<lane>#unknown` | `<milliseconds>#<id>` |
 //! | `Main` | marks of what was done, which the same crate owns | `ONCE#<worker>#<cause>` | `ONCE` |
@@ -65,7 +65,7 @@ pub(crate) const PROBE: MainKey<&str> = MainKey { partition: "PROBE", sort: "PRO
 
 /// The partition of the deployment's documents.
 pub(crate) const DOCUMENTS: &str = "LIMITS";
-/// The sort keys of the documents: what was changed of the rate limits, and of the settings.
+/// The sort keys of the documents: what was changed of the limits, and of the settings.
 pub(crate) const POLICIES: &str = "POLICIES";
 pub(crate) const SETTINGS: &str = "SETTINGS";
 

@@ -102,7 +102,7 @@ mod local_only {
             .iter()
             .map(|limit| limit["policy"].as_str().unwrap())
             .collect();
-        assert_eq!(named, ["api", "admin", "login", "login-address", "refresh", "verify", "ai"]);
+        assert_eq!(named, ["api", "admin", "login", "login-address", "refresh", "verify"]);
         let login = &list["limits"][2];
         assert_eq!(
             login,

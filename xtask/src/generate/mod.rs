@@ -6,6 +6,7 @@
 //! | `Cargo.toml`, `infrastructure/local/Cargo.toml` (their marked blocks) | the folders of `functions/` |
 //! | `infrastructure/local/src/functions.rs` | the same |
 //! | `docs/openapi.json` | the routes and types of the code |
+//! | `functions/system/src/catalogue.rs` | the limits of all functions |
 //! | `template.yaml` | routes and needs of the code, `function.yaml` of each function, `infrastructure/template/` |
 
 pub(crate) mod new_function;
@@ -35,7 +36,7 @@ pub(crate) fn write() -> Result<bool, String> {
         put(path, &text)?;
     }
     let program = build()?;
-    for (path, text) in documents(&output(&program, "describe")?, output(&program, "openapi")?)? {
+    for (path, text) in documents(&program)? {
         put(path, &text)?;
     }
     Ok(true)
@@ -45,7 +46,7 @@ pub(crate) fn write() -> Result<bool, String> {
 pub(crate) fn verify(context: &Context) -> Result<Verdict, String> {
     let program = context.program("minigate-local")?;
     let mut files = sources(&nouns()?)?;
-    files.extend(documents(&output(program, "describe")?, output(program, "openapi")?)?);
+    files.extend(documents(program)?);
     let mut differences = Vec::new();
     for (path, generated) in files {
         let difference = first_difference(get(path)?.lines(), generated.lines());
@@ -86,10 +87,14 @@ fn sources(nouns: &[String]) -> Result<Vec<(&'static str, String)>, String> {
     ])
 }
 
-/// The documents that the compiled code is the source of.
-fn documents(description: &str, openapi: String) -> Result<Vec<(&'static str, String)>, String> {
-    let described = template::parse_description(description)?;
-    Ok(vec![("docs/openapi.json", openapi), ("template.yaml", template::render(described)?)])
+/// The files that the compiled code is the source of.
+fn documents(program: &Path) -> Result<Vec<(&'static str, String)>, String> {
+    let described = template::parse_description(&output(program, "describe")?)?;
+    Ok(vec![
+        ("docs/openapi.json", output(program, "openapi")?),
+        ("functions/system/src/catalogue.rs", output(program, "limits")?),
+        ("template.yaml", template::render(described)?),
+    ])
 }
 
 /// The list of all functions, for `cargo dev`.

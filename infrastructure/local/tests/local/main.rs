@@ -4,6 +4,7 @@
 mod authorizer;
 mod aws_endpoint;
 mod cache;
+mod catalogue;
 mod command;
 mod compression;
 mod functions;

@@ -4,7 +4,7 @@
 use std::process::{Command, Output};
 
 use minigate_local::{DevServer, Options};
-use minigate_platform::{Clock, SystemClock, limits::Rule};
+use minigate_platform::{Clock, SystemClock};
 use serde_json::Value;
 
 const README: &str = include_str!("../../../../README.md");
@@ -139,7 +139,7 @@ async fn origins_and_limits_are_those_of_the_readme() {
     for said in ["100 logins a minute per user and 100 per\naddress", "default is 5 and 20"] {
         assert!(section.contains(said), "{said:?} is not in the README");
     }
-    let defaults = [Rule::Login, Rule::LoginAddress].map(|rule| rule.defaults().limit);
+    let defaults = [sessions::LOGIN, sessions::LOGIN_ADDRESS].map(|limit| limit.units);
     assert_eq!(defaults, [5, 20]);
     server.shutdown().await;
 }

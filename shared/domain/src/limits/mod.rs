@@ -1,16 +1,16 @@
-//! What an administrator may change of a rate limit while the deployment runs.
+//! What an administrator may change of a limit while the deployment runs.
 //!
-//! Only the shape of a change is known here. Which policies there are, and what a good one is, the
+//! Only the shape of a change is known here. Which limits there are, and what a good one is, the
 //! platform and the limiter know.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What a policy's denials do.
+/// What a limit's denials do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum PolicyMode {
+pub enum LimitMode {
     /// They refuse the request.
     Enforce,
     /// They are counted, and the request goes on.
@@ -21,16 +21,18 @@ pub enum PolicyMode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WithoutStore {
-    /// It passes, as long as the instance alone keeps the policy.
+    /// It passes, as long as the instance alone keeps the limit.
     Open,
     /// It is refused.
     Closed,
 }
 
-/// A change of a policy. What is absent stays as it is.
+/// A change of a limit. What is absent stays as it is.
+///
+/// It has this shape everywhere: in the table, in the API's bodies and answers, and in the trail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PolicyOverride {
+pub struct LimitChange {
     /// Units in a period, for the free tier. Others have a multiple of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -42,13 +44,13 @@ pub struct PolicyOverride {
     pub burst: Option<u32>,
     /// What denials do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mode: Option<PolicyMode>,
+    pub mode: Option<LimitMode>,
     /// What happens while the limiter's table does not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without_store: Option<WithoutStore>,
 }
 
-impl PolicyOverride {
+impl LimitChange {
     /// This change, with another one on top of it.
     #[must_use]
     pub fn with(self, over: Self) -> Self {
@@ -62,11 +64,11 @@ impl PolicyOverride {
     }
 }
 
-/// Every change that is in force, by the policy's name.
+/// Every change that is in force, by the limit's name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PolicyOverrides {
+pub struct LimitChanges {
     /// The changes.
-    pub by_policy: BTreeMap<String, PolicyOverride>,
+    pub by_name: BTreeMap<String, LimitChange>,
     /// Grows with every change; 0 before the first.
     pub version: u64,
 }
@@ -77,13 +79,13 @@ mod tests {
 
     #[test]
     fn the_upper_change_wins_where_it_says_something() {
-        let lower = PolicyOverride { limit: Some(5), burst: Some(2), ..Default::default() };
+        let lower = LimitChange { limit: Some(5), burst: Some(2), ..Default::default() };
         let upper =
-            PolicyOverride { limit: Some(7), mode: Some(PolicyMode::Shadow), ..Default::default() };
-        let both = PolicyOverride {
+            LimitChange { limit: Some(7), mode: Some(LimitMode::Shadow), ..Default::default() };
+        let both = LimitChange {
             limit: Some(7),
             burst: Some(2),
-            mode: Some(PolicyMode::Shadow),
+            mode: Some(LimitMode::Shadow),
             ..Default::default()
         };
         assert_eq!(lower.with(upper), both);

@@ -13,7 +13,7 @@ use minigate_service::accounts::CachedAccount;
 use super::{credentials::Credentials, init_data};
 use crate::{
     Code, Platform, Problem,
-    limits::{Charge, RateLimits, Rule},
+    limits::{ADMIN, API, Charge, Limit, RateLimits},
     tokens::{AccessClaims, KeyRing, RefreshClaims, TokenError},
 };
 
@@ -91,7 +91,7 @@ impl FromRequestParts<Platform> for User {
 
     async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
         let user = authenticate(parts, platform).await?;
-        charge(Rule::Api, &user, parts, platform).await?;
+        charge(&API, &user, parts, platform).await?;
         Ok(user)
     }
 }
@@ -128,7 +128,7 @@ impl FromRequestParts<Platform> for Admin {
                 Problem::new(Code::ADMIN_REQUIRED)
             });
         }
-        charge(Rule::Admin, &user, parts, platform).await?;
+        charge(&ADMIN, &user, parts, platform).await?;
         Ok(Self(user))
     }
 }
@@ -177,12 +177,12 @@ fn authenticate<'a>(
 }
 
 async fn charge(
-    rule: Rule,
+    limit: &'static Limit,
     user: &User,
     parts: &Parts,
     platform: &Platform,
 ) -> Result<(), Problem> {
-    let charge = Charge::user(rule, user.id, user.tier);
+    let charge = Charge::user(limit, user.id, user.tier);
     RateLimits::of(parts, platform).admit(&[charge]).await
 }
 

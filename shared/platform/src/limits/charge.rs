@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use minigate_domain::{SessionId, Tier, UserId};
 
-use super::rules::{Per, Rule};
+use super::limit::{Limit, Per};
 use crate::extract::{ApiKeyId, ClientAddress};
 
 /// Whom a limit holds for: the key of its state.
@@ -45,7 +45,7 @@ impl Key {
 /// So many units of one limit, for one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charge {
-    pub(super) rule: Rule,
+    pub(super) limit: &'static Limit,
     pub(super) key: Key,
     pub(super) tier: Tier,
     pub(super) weight: u32,
@@ -53,22 +53,22 @@ pub struct Charge {
 
 impl Charge {
     /// A unit, for a user of this tier.
-    pub fn user(rule: Rule, id: UserId, tier: Tier) -> Self {
-        Self { rule, key: Key::user(id), tier, weight: 1 }
+    pub fn user(limit: &'static Limit, id: UserId, tier: Tier) -> Self {
+        Self { limit, key: Key::user(id), tier, weight: 1 }
     }
 
     /// A unit, for this session.
-    pub fn session(rule: Rule, id: SessionId) -> Self {
-        Self { rule, key: Key::session(id), tier: Tier::Free, weight: 1 }
+    pub fn session(limit: &'static Limit, id: SessionId) -> Self {
+        Self { limit, key: Key::session(id), tier: Tier::Free, weight: 1 }
     }
 
     /// A unit, for the address that the request comes from.
-    pub fn address(rule: Rule, address: ClientAddress) -> Self {
-        Self { rule, key: Key::address(address), tier: Tier::Free, weight: 1 }
+    pub fn address(limit: &'static Limit, address: ClientAddress) -> Self {
+        Self { limit, key: Key::address(address), tier: Tier::Free, weight: 1 }
     }
 
     /// So many units, for the API key of the request.
-    pub fn api_key(rule: Rule, key: &ApiKeyId, weight: u32) -> Self {
-        Self { rule, key: Key::api_key(key), tier: Tier::Free, weight }
+    pub fn api_key(limit: &'static Limit, key: &ApiKeyId, weight: u32) -> Self {
+        Self { limit, key: Key::api_key(key), tier: Tier::Free, weight }
     }
 }

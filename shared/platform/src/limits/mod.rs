@@ -1,27 +1,28 @@
 //! Limits that hold over all instances, by the crate `minigate-limiter` on the table `Volatile`.
 //!
 //! A route is limited by who asks, which its signature shows: a `User` or a `LiveUser` counts
-//! against [`Rule::Api`], an `Admin` against [`Rule::Admin`]. A new route cannot forget it. What has
+//! against [`API`], an `Admin` against [`ADMIN`]. A new route cannot forget it. What has
 //! limits of its own, because nobody is known yet or for its price, takes [`RateLimits`] and says:
 //!
 //! ```ignore
-//! limits.admit(&[Charge::user(Rule::Login, user_id, Tier::Free)]).await?;
+//! limits.admit(&[Charge::user(&LOGIN, user_id, Tier::Free)]).await?;
 //! ```
 //!
 //! Credentials are verified first, in memory, so that a forged one costs no call. A charge that
 //! memory decides costs none either: a denial that was seen before, or a unit of a lease. Otherwise
-//! it is one call for all policies on one key. A request that changes nothing (GET, HEAD) does not
+//! it is one call for all limits on one key. A request that changes nothing (GET, HEAD) does not
 //! wait for it: the handler runs beside the call, and its answer is thrown away if the call denies
 //! the request. So the bound holds for every answer, and a limit adds no latency to a read.
 //!
-//! When the table does not answer, the policy decides (`without_store`): the request passes as far
-//! as the instance alone keeps the policy, or is answered 503. It is never a 500.
+//! When the table does not answer, the limit decides (`without_store`): the request passes as far
+//! as the instance alone keeps the limit, or is answered 503. It is never a 500.
 
 mod charge;
 mod counts;
 mod headers;
-mod policies;
-mod rules;
+mod known;
+mod limit;
+mod set;
 mod tab;
 
 use std::{
@@ -36,15 +37,14 @@ use std::{
 use axum::{extract::FromRequestParts, http::request::Parts};
 use futures_util::future::{BoxFuture, Either, select};
 use minigate_domain::{Clock, Entropy, Tier};
-use minigate_limiter::{
-    Decision, DynamoTable, Limiter, OnStoreFailure, PolicyError, Reason, State, TableError,
-};
+use minigate_limiter::{Decision, DynamoTable, Limiter, OnStoreFailure, Reason, State, TableError};
 use thiserror::Error;
 
 pub use self::{
     charge::{Charge, Key},
-    policies::{Changes, InvalidPolicy, PolicySet, merged},
-    rules::{Defaults, Floor, Per, Rule, Terms},
+    known::Known,
+    limit::{ADMIN, API, Floor, Limit, Per, Terms},
+    set::{Changes, DeployedLimits, InvalidLimit, LimitSet, UnknownLimit},
 };
 use self::{counts::Reported, tab::Checked};
 pub(crate) use self::{headers::add as add_headers, tab::Tab};
@@ -65,11 +65,11 @@ struct Inner {
     reported: Reported,
 }
 
-/// The limiter's table did not answer, and the policy is closed then.
+/// The limiter's table did not answer, and the limit is closed then.
 #[derive(Debug, Error)]
-#[error("the limiter's table does not answer, and {policy} is closed without it")]
+#[error("the limiter's table does not answer, and {limit} is closed without it")]
 struct ClosedWithoutStore {
-    policy: String,
+    limit: String,
 }
 
 impl Limits {
@@ -96,18 +96,19 @@ impl Limits {
         Self(Arc::new(Inner { limiter, live, clock, metrics, background, reported }))
     }
 
-    /// The policies of the moment.
-    pub fn policies(&self) -> Arc<PolicySet> {
-        self.0.live.policies()
+    /// The limits of the moment.
+    pub fn in_force(&self) -> Arc<LimitSet> {
+        self.0.live.limits()
     }
 
     /// Where a key stands with a limit, without taking anything: one call.
     ///
     /// # Errors
     /// [`Code::STORE_UNAVAILABLE`].
-    pub async fn peek(&self, rule: Rule, key: &Key, tier: Tier) -> Result<State, Problem> {
-        let policies = self.policies();
-        let limit = policies.policy(rule, tier).on(key.as_str()).map_err(Problem::internal)?;
+    pub async fn peek(&self, limit: &Limit, key: &Key, tier: Tier) -> Result<State, Problem> {
+        let in_force = self.in_force();
+        let policy = in_force.policy(limit, tier).map_err(Problem::internal)?;
+        let limit = policy.on(key.as_str()).map_err(Problem::internal)?;
         self.0.limiter.peek(limit).await.map_err(unavailable)
     }
 
@@ -116,9 +117,10 @@ impl Limits {
     ///
     /// # Errors
     /// [`Code::STORE_UNAVAILABLE`].
-    pub async fn reset(&self, rule: Rule, key: &Key, tier: Tier) -> Result<(), Problem> {
-        let policies = self.policies();
-        let limit = policies.policy(rule, tier).on(key.as_str()).map_err(Problem::internal)?;
+    pub async fn reset(&self, limit: &Limit, key: &Key, tier: Tier) -> Result<(), Problem> {
+        let in_force = self.in_force();
+        let policy = in_force.policy(limit, tier).map_err(Problem::internal)?;
+        let limit = policy.on(key.as_str()).map_err(Problem::internal)?;
         self.0.limiter.reset(limit).await.map_err(unavailable)
     }
 
@@ -144,24 +146,25 @@ impl Limits {
 
     async fn check(&self, charges: &[Charge]) -> Checked {
         self.0.live.ready().await;
-        let policies = self.0.live.policies();
-        match limits_of(&policies, charges) {
+        let in_force = self.in_force();
+        match limits_of(&in_force, charges) {
             Ok(limits) => {
                 let decision = self.0.limiter.check_all(&limits).await;
                 Checked { refusal: refusal(&decision), states: decision.states().to_vec() }
             }
-            Err(error) => Checked { refusal: Some(Problem::internal(error)), states: Vec::new() },
+            Err(problem) => Checked { refusal: Some(problem), states: Vec::new() },
         }
     }
 }
 
 fn limits_of<'a>(
-    policies: &'a PolicySet,
+    in_force: &'a LimitSet,
     charges: &'a [Charge],
-) -> Result<Vec<minigate_limiter::Limit<'a>>, PolicyError> {
+) -> Result<Vec<minigate_limiter::Limit<'a>>, Problem> {
     let limit = |charge: &'a Charge| {
-        let policy = policies.policy(charge.rule, charge.tier);
-        policy.on(charge.key.as_str())?.weight(charge.weight)
+        let policy = in_force.policy(charge.limit, charge.tier).map_err(Problem::internal)?;
+        let limit = policy.on(charge.key.as_str());
+        limit.and_then(|limit| limit.weight(charge.weight)).map_err(Problem::internal)
     };
     charges.iter().map(limit).collect()
 }
@@ -175,8 +178,8 @@ fn refusal(decision: &Decision) -> Option<Problem> {
     });
     if let Some(closed) = closed {
         // Nobody has asked for too much.
-        let policy = closed.policy().name().to_owned();
-        let cause = ClosedWithoutStore { policy };
+        let limit = closed.policy().name().to_owned();
+        let cause = ClosedWithoutStore { limit };
         return Some(Problem::new(Code::STORE_UNAVAILABLE).retry_after(wait).caused_by(cause));
     }
     let problem = Problem::new(Code::RATE_LIMITED).retry_after(wait);
@@ -259,4 +262,25 @@ impl FromRequestParts<Platform> for RateLimits {
     ) -> Result<Self, Infallible> {
         Ok(Self::of(parts, platform))
     }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    //! Limits such as functions have them.
+
+    use minigate_domain::WithoutStore;
+
+    use super::{Floor, Known, Limit};
+
+    pub(crate) const LOGIN: Limit = Limit::per_user("login", 5, 60)
+        .without_store(WithoutStore::Closed)
+        .floor(Floor::A_UNIT_AN_HOUR);
+    pub(crate) const LOGIN_ADDRESS: Limit = Limit::per_address("login-address", 20, 60)
+        .without_store(WithoutStore::Closed)
+        .floor(Floor::A_UNIT_AN_HOUR);
+    pub(crate) const REFRESH: Limit =
+        Limit::per_session("refresh", 30, 60).floor(Floor::A_UNIT_AN_HOUR);
+    pub(crate) const VERIFY: Limit = Limit::per_api_key("verify", 6_000, 60).max_weight(100);
+
+    pub(crate) const KNOWN: Known = Known::all(&[LOGIN, LOGIN_ADDRESS, REFRESH, VERIFY]);
 }

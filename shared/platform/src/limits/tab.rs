@@ -9,7 +9,7 @@ use crate::Problem;
 
 /// What became of a charge.
 pub(crate) struct Checked {
-    /// What each policy says.
+    /// What each limit says.
     pub(super) states: Vec<State>,
     /// Set if the request may not go on.
     pub(super) refusal: Option<Problem>,
@@ -46,7 +46,7 @@ impl Tab {
         Ok(())
     }
 
-    /// What the policies said.
+    /// What the limits said.
     pub(crate) fn states(&self) -> Vec<State> {
         self.contents().states.clone()
     }

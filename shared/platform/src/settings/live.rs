@@ -1,4 +1,4 @@
-//! The settings and policies of the moment, and how they follow what administrators change.
+//! The settings and limits of the moment, and how they follow what administrators change.
 //!
 //! What was changed is in the namespace `policies` of the cache: both documents, read by one call. It
 //! is read in the start of a function that needs it, of others for the first request that is
@@ -14,7 +14,7 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use minigate_cache::{Cached, Namespace};
-use minigate_domain::{PolicyOverrides, SettingsOverrides};
+use minigate_domain::{LimitChanges, SettingsOverrides};
 use minigate_store::{Documents, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::OnceCell, time::timeout};
@@ -22,7 +22,7 @@ use tokio::{sync::OnceCell, time::timeout};
 use super::Settings;
 use crate::{
     Background, Config, Metric,
-    limits::{Changes, PolicySet, merged},
+    limits::{DeployedLimits, LimitSet},
     secrets::Surroundings,
 };
 
@@ -36,8 +36,8 @@ const KEY: &str = "all";
 /// What administrators have changed and is valid.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InForce {
-    /// Of the rate limits.
-    pub policies: PolicyOverrides,
+    /// Of the limits.
+    pub limits: LimitChanges,
     /// Of the settings.
     pub settings: SettingsOverrides,
 }
@@ -45,18 +45,18 @@ pub struct InForce {
 /// What is to hold at once, because somebody has just written or read it. What is absent stays.
 #[derive(Clone, Debug, Default)]
 pub struct Adopted {
-    /// Of the rate limits.
-    pub policies: Option<PolicyOverrides>,
+    /// Of the limits.
+    pub limits: Option<LimitChanges>,
     /// Of the settings.
     pub settings: Option<SettingsOverrides>,
 }
 
-/// The settings and policies of the moment. Clones share them.
+/// The settings and limits of the moment. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Live(Arc<Inner>);
 
 struct Inner {
-    deployed_limits: Changes,
+    deployed_limits: DeployedLimits,
     deployed_settings: Settings,
     /// Whether each request has the documents read again, or only those that are limited.
     is_followed: bool,
@@ -71,7 +71,7 @@ struct Current {
     in_force: InForce,
     /// Whether it was read or written here, ever.
     is_known: bool,
-    policies: Arc<PolicySet>,
+    limits: Arc<LimitSet>,
     settings: Arc<Settings>,
 }
 
@@ -84,10 +84,9 @@ impl Live {
         surroundings: &Surroundings,
     ) -> Self {
         let (deployed_limits, deployed_settings) = (config.limits.clone(), config.settings.clone());
-        // The configuration has checked them.
-        let policies = Arc::new(PolicySet::new(&deployed_limits).unwrap_or_default());
+        let limits = deployed_limits.set();
         let settings = Arc::new(deployed_settings.clone());
-        let current = Current { in_force: InForce::default(), is_known: false, policies, settings };
+        let current = Current { in_force: InForce::default(), is_known: false, limits, settings };
         Self(Arc::new(Inner {
             deployed_limits,
             deployed_settings,
@@ -127,9 +126,9 @@ impl Live {
         }
     }
 
-    /// The policies that were last gone by.
-    pub(crate) fn policies(&self) -> Arc<PolicySet> {
-        Arc::clone(&self.current().policies)
+    /// The limits that were last gone by.
+    pub(crate) fn limits(&self) -> Arc<LimitSet> {
+        Arc::clone(&self.current().limits)
     }
 
     /// The settings that were last gone by.
@@ -149,8 +148,8 @@ impl Live {
     /// ask before. So a change is one write, and there is none that fails after it was made.
     pub(crate) async fn adopt(&self, adopted: Adopted) {
         let mut in_force = self.current().in_force.clone();
-        if let Some(policies) = adopted.policies.filter(|policies| self.is_good(policies)) {
-            in_force.policies = policies;
+        if let Some(limits) = adopted.limits.filter(|limits| self.is_good(limits)) {
+            in_force.limits = limits;
         }
         let is_valid = |settings: &_| self.0.deployed_settings.with(settings).is_ok();
         if let Some(settings) = adopted.settings.filter(is_valid) {
@@ -197,27 +196,27 @@ impl Live {
     /// stands the last good one.
     async fn read(self) -> Result<InForce, Box<dyn Error + Send + Sync>> {
         let read = self.0.store.documents().await;
-        let Documents { policies, settings } = read.inspect_err(|error| self.note_unread(error))?;
+        let Documents { limits, settings } = read.inspect_err(|error| self.note_unread(error))?;
         let known = {
             let mut current = self.current();
             current.is_known = true;
             current.in_force.clone()
         };
-        let policies = policies.map_err(|error| self.note_malformed("limits", &error)).ok();
+        let limits = limits.map_err(|error| self.note_malformed("limits", &error)).ok();
         let settings = settings.map_err(|error| self.note_malformed("settings", &error)).ok();
-        let policies = policies.filter(|policies| self.is_good(policies));
+        let limits = limits.filter(|limits| self.is_good(limits));
         let settings = settings.filter(|settings| {
             let made = self.0.deployed_settings.with(settings);
             made.inspect_err(|error| self.note_malformed("settings", error)).is_ok()
         });
         Ok(InForce {
-            policies: policies.unwrap_or(known.policies),
+            limits: limits.unwrap_or(known.limits),
             settings: settings.unwrap_or(known.settings),
         })
     }
 
-    fn is_good(&self, policies: &PolicyOverrides) -> bool {
-        let made = PolicySet::new(&merged(&self.0.deployed_limits, policies));
+    fn is_good(&self, limits: &LimitChanges) -> bool {
+        let made = self.0.deployed_limits.with(limits);
         made.inspect_err(|error| self.note_malformed("limits", error)).is_ok()
     }
 
@@ -237,14 +236,14 @@ impl Live {
         if current.in_force == *found {
             return;
         }
-        let policies = PolicySet::new(&merged(&self.0.deployed_limits, &found.policies));
+        let limits = self.0.deployed_limits.with(&found.limits);
         let settings = self.0.deployed_settings.with(&found.settings);
-        let (Ok(policies), Ok(settings)) = (policies, settings) else { return };
+        let (Ok(limits), Ok(settings)) = (limits, settings) else { return };
         current.in_force = found.clone();
         current.settings = Arc::new(settings);
         // The limiter knows a policy by its address, so one that is the same stays.
-        if *current.policies != policies {
-            current.policies = Arc::new(policies);
+        if *current.limits != limits {
+            current.limits = Arc::new(limits);
         }
     }
 

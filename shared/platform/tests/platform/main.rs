@@ -6,7 +6,7 @@ mod caches;
 mod jwks;
 mod lambda;
 mod layers;
-mod policies;
+mod limits;
 mod secrets;
 mod settings;
 mod workers;

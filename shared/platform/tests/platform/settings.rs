@@ -15,7 +15,7 @@ use minigate_platform::{
     Clock, Needs, Router,
     auth::Admin,
     layers,
-    limits::Rule,
+    limits::API,
     settings::{Adopted, Settings},
 };
 use minigate_store::ChangeDocument;
@@ -142,8 +142,8 @@ async fn what_is_not_valid_leaves_the_last_good_ones_and_does_not_hold_up_the_li
         }
         request(&bed, ORIGIN).await;
         assert!(Arc::ptr_eq(&good, &settings(&bed)) || *good == *settings(&bed), "{limit}");
-        let policies = bed.platform.limits.policies();
-        assert_eq!(policies.policy(Rule::Api, Default::default()).limit(), limit);
+        let in_force = bed.platform.limits.in_force();
+        assert_eq!(in_force.policy(&API, Default::default()).unwrap().limit(), limit);
     }
 }
 
@@ -166,11 +166,11 @@ async fn a_change_is_adopted_at_once_without_a_call_and_leaves_the_limits() {
     bed.platform.warm().await;
     let changed = change(&bed, of_origin()).await;
     bed.faults.reset_counts();
-    let policies = bed.platform.limits.policies();
+    let limits = bed.platform.limits.in_force();
     bed.platform.adopt(Adopted { settings: Some(changed), ..Default::default() }).await;
     assert!(request(&bed, ORIGIN).await);
     assert_eq!(bed.faults.count(Service::DynamoDb), 0);
-    assert!(Arc::ptr_eq(&policies, &bed.platform.limits.policies()));
+    assert!(Arc::ptr_eq(&limits, &bed.platform.limits.in_force()));
 }
 
 /// Who is no administrator of the deployment may be one of the settings, which nobody has read yet.

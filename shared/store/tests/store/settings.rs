@@ -1,5 +1,5 @@
 use aws_sdk_dynamodb::types::AttributeValue;
-use minigate_domain::{PolicyOverrides, SETTINGS_FORMAT, SettingsOverride, SettingsOverrides};
+use minigate_domain::{LimitChanges, SETTINGS_FORMAT, SettingsOverride, SettingsOverrides};
 use minigate_store::{ChangeDocument, StoreError};
 use minigate_testkit::faults::Fault;
 
@@ -30,12 +30,12 @@ async fn a_change_is_read_again_by_the_call_that_reads_the_policies_and_is_recor
     let ChangeDocument::Changed(changed) = replace(&bed, 7, Some(0)).await else { panic!("stale") };
     assert_eq!((&changed.change, changed.format), (&sessions(7), SETTINGS_FORMAT));
     let entry = bed.entry("limit.changed");
-    bed.store.replace_policies(Default::default(), Some(0), &entry).await.unwrap();
+    bed.store.replace_limits(Default::default(), Some(0), &entry).await.unwrap();
     bed.faults.reset_counts();
     let documents = bed.store.documents().await.unwrap();
     assert_eq!(bed.faults.count("Query"), 1);
     assert_eq!(documents.settings.unwrap(), changed);
-    assert!(documents.policies.unwrap().version > 0);
+    assert!(documents.limits.unwrap().version > 0);
     assert_eq!(bed.store.newest_audit_entries(9).await.unwrap().len(), 2);
 }
 
@@ -69,7 +69,7 @@ async fn a_document_that_does_not_decode_hides_no_other_and_can_be_replaced() {
     put.send().await.unwrap();
     let documents = bed.store.documents().await.unwrap();
     assert!(matches!(documents.settings, Err(StoreError::Corrupt { .. })));
-    assert_eq!(documents.policies.unwrap(), PolicyOverrides::default());
+    assert_eq!(documents.limits.unwrap(), LimitChanges::default());
     assert!(matches!(replace(&bed, 7, None).await, ChangeDocument::Changed(_)));
     assert_eq!(stored(&bed).await.change, sessions(7));
 }

@@ -142,13 +142,13 @@ async fn the_routes_of_administrators() {
     let tma = |request: Request| request.tma(&api.bot.init_data(api.admin_id));
     let user = session.user_id;
     let tier = api.put(&format!("/v1/system/users/{user}/tier"));
-    let change = api.put("/v1/system/limits/ai").json(&json!({ "limit": 9 }));
+    let change = api.put("/v1/system/limits/login-address").json(&json!({ "limit": 9 }));
     let keys = format!("/v1/system/limits/keys/user/{user}");
     let tag = format!("/v1/system/cache?tag=user%23{user}");
     for (name, request, status, expected) in [
         ("limits", api.get("/v1/system/limits"), 200, "+1"),
         ("change of a limit", change, 200, "TransactWriteItems +1"),
-        ("reset of a limit", api.delete("/v1/system/limits/ai"), 200, "TransactWriteItems +1"),
+        ("reset of a limit", api.delete("/v1/system/limits/login-address"), 200, "TransactWriteItems +1"),
         ("reset of all", api.delete("/v1/system/limits"), 200, "TransactWriteItems +1"),
         ("key", api.get(&keys), 200, "Query +5"),
         ("reset of a key", api.delete(&keys), 204, "PutItem +5"),

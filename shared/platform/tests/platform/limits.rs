@@ -1,15 +1,15 @@
-//! The policies of the limits follow what administrators change, by the cache.
+//! The limits follow what administrators change, by the cache.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{body::Body, http::Request, routing::post};
-use minigate_domain::{AuditEntry, PolicyOverride, PolicyOverrides, Tier, UserId};
+use minigate_domain::{AuditEntry, LimitChange, LimitChanges, Tier, UserId};
 use minigate_embedded_aws::protocol::Service;
 use minigate_platform::{
     Clock, Needs, Router,
     caches::NAMESPACES,
     layers,
-    limits::{Charge, PolicySet, RateLimits, Rule},
+    limits::{API, Charge, Limit, LimitSet, RateLimits},
     settings::Adopted,
 };
 use minigate_store::ChangeDocument;
@@ -22,9 +22,9 @@ use crate::bed::Bed;
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
-/// Of the rule, as no deployment of this test has changed it.
+/// Of the limit, as no deployment of this test has changed it.
 const DEPLOYED: u32 = 100;
-const RULE: Rule = Rule::Api;
+const LIMIT: Limit = API;
 
 fn user() -> UserId {
     UserId::new(42).unwrap()
@@ -33,7 +33,7 @@ fn user() -> UserId {
 /// A request that is limited.
 async fn request(bed: &Bed) {
     let limited =
-        async |limits: RateLimits| limits.admit(&[Charge::user(RULE, user(), Tier::Free)]).await;
+        async |limits: RateLimits| limits.admit(&[Charge::user(&LIMIT, user(), Tier::Free)]).await;
     let router = Router::new().route("/limited", post(limited));
     let request = Request::post("/limited").body(Body::empty()).unwrap();
     let answer = layers::around(router, &bed.platform).oneshot(request).await.unwrap();
@@ -41,36 +41,36 @@ async fn request(bed: &Bed) {
 }
 
 /// An administrator's change, by another instance.
-async fn change(bed: &Bed, limit: u32) -> PolicyOverrides {
-    let change = PolicyOverride { limit: Some(limit), ..Default::default() };
-    let by_policy = [(RULE.name().to_owned(), change)].into();
+async fn change(bed: &Bed, limit: u32) -> LimitChanges {
+    let change = LimitChange { limit: Some(limit), ..Default::default() };
+    let by_name = [(LIMIT.name.to_owned(), change)].into();
     let platform = &bed.platform;
     let entry = AuditEntry::new(&*platform.entropy, bed.clock.now(), user(), "test", String::new());
-    match platform.store.replace_policies(by_policy, None, &entry).await.unwrap() {
+    match platform.store.replace_limits(by_name, None, &entry).await.unwrap() {
         ChangeDocument::Changed(overrides) => overrides,
         ChangeDocument::Stale => panic!("nobody else changes it"),
     }
 }
 
-async fn adopt(bed: &Bed, changed: PolicyOverrides) {
-    let policies = Some(changed);
-    bed.platform.adopt(Adopted { policies, ..Adopted::default() }).await;
+async fn adopt(bed: &Bed, changed: LimitChanges) {
+    let limits = Some(changed);
+    bed.platform.adopt(Adopted { limits, ..Adopted::default() }).await;
 }
 
-fn policies() -> Target {
+fn documents() -> Target {
     Target::from("Query").within("LIMITS")
 }
 
 fn reads(bed: &Bed) -> usize {
-    bed.faults.count(policies())
+    bed.faults.count(documents())
 }
 
-fn limit_of(policies: &PolicySet) -> u32 {
-    policies.policy(RULE, Tier::Free).limit()
+fn limit_of(limits: &LimitSet) -> u32 {
+    limits.policy(&LIMIT, Tier::Free).unwrap().limit()
 }
 
 fn limit(bed: &Bed) -> u32 {
-    limit_of(&bed.platform.limits.policies())
+    limit_of(&bed.platform.limits.in_force())
 }
 
 /// The limit once everything that a request has started is done, and another one has come.
@@ -135,7 +135,7 @@ async fn many_requests_at_once_read_them_once() {
 async fn the_first_request_goes_by_them() {
     let bed = Bed::start().await;
     change(&bed, 7).await;
-    let _slow = bed.faults.inject(policies(), Fault::DelayRequest(Duration::from_millis(100)));
+    let _slow = bed.faults.inject(documents(), Fault::DelayRequest(Duration::from_millis(100)));
     request(&bed).await;
     assert_eq!((limit(&bed), reads(&bed)), (7, 1));
 }
@@ -144,7 +144,7 @@ async fn the_first_request_goes_by_them() {
 async fn the_first_request_does_not_wait_for_long() {
     let bed = Bed::start().await;
     change(&bed, 7).await;
-    let slow = bed.faults.inject(policies(), Fault::DelayRequest(SECOND));
+    let slow = bed.faults.inject(documents(), Fault::DelayRequest(SECOND));
     let started = Instant::now();
     request(&bed).await;
     let waited = started.elapsed();
@@ -166,7 +166,7 @@ async fn later_requests_do_not_wait_at_all() {
         let (before, changed) = (limit(&bed), [7, 8, 9][turn]);
         change(&bed, changed).await;
         bed.clock.advance(age);
-        let slow = bed.faults.inject(policies(), Fault::DelayRequest(SECOND));
+        let slow = bed.faults.inject(documents(), Fault::DelayRequest(SECOND));
         for _ in 0..2 {
             let served = timeout(SECOND * 3 / 4, request(&bed)).await;
             assert!(served.is_ok(), "{age:?}");
@@ -180,11 +180,11 @@ async fn later_requests_do_not_wait_at_all() {
 }
 
 #[tokio::test]
-async fn what_makes_no_good_policy_is_not_taken() {
+async fn what_makes_no_good_limit_is_not_taken() {
     let bed = Bed::start().await;
     change(&bed, 7).await;
     assert_eq!(settled_limit(&bed).await, 7);
-    let good = bed.platform.limits.policies();
+    let good = bed.platform.limits.in_force();
     change(&bed, 0).await;
     // Also after the time for which the cache has them.
     for (age, expected) in [
@@ -199,7 +199,7 @@ async fn what_makes_no_good_policy_is_not_taken() {
         bed.clock.advance(age);
         assert_eq!(settled_limit(&bed).await, 7, "{age:?}");
         assert_eq!(reads(&bed), expected, "{age:?}");
-        assert!(Arc::ptr_eq(&good, &bed.platform.limits.policies()), "{age:?}");
+        assert!(Arc::ptr_eq(&good, &bed.platform.limits.in_force()), "{age:?}");
     }
     bed.clock.advance(10 * SECOND);
     change(&bed, 8).await;
@@ -225,7 +225,7 @@ async fn those_that_cannot_be_read_stay() {
     let bed = Bed::start().await;
     change(&bed, 7).await;
     assert_eq!(settled_limit(&bed).await, 7);
-    let good = bed.platform.limits.policies();
+    let good = bed.platform.limits.in_force();
     let outage = bed.faults.inject(Service::DynamoDb, Fault::Refuse);
     for age in [10 * SECOND, HOUR, HOUR] {
         bed.clock.advance(age);
@@ -234,7 +234,7 @@ async fn those_that_cannot_be_read_stay() {
     drop(outage);
     bed.clock.advance(10 * SECOND);
     assert_eq!(settled_limit(&bed).await, 7);
-    assert!(Arc::ptr_eq(&good, &bed.platform.limits.policies()));
+    assert!(Arc::ptr_eq(&good, &bed.platform.limits.in_force()));
 }
 
 #[tokio::test]
@@ -242,12 +242,12 @@ async fn they_are_the_same_ones_while_nothing_has_changed() {
     let bed = Bed::start().await;
     change(&bed, 7).await;
     assert_eq!(settled_limit(&bed).await, 7);
-    let before = bed.platform.limits.policies();
+    let before = bed.platform.limits.in_force();
     bed.clock.advance(10 * SECOND);
     // Another version, and the same limits.
     change(&bed, 7).await;
     assert_eq!(settled_limit(&bed).await, 7);
-    assert!(Arc::ptr_eq(&before, &bed.platform.limits.policies()));
+    assert!(Arc::ptr_eq(&before, &bed.platform.limits.in_force()));
 }
 
 /// The read began before the change and its answer comes after it.
@@ -257,7 +257,7 @@ async fn a_change_holds_at_once_also_over_a_read_that_is_under_way() {
     change(&bed, 7).await;
     assert_eq!(settled_limit(&bed).await, 7);
     bed.clock.advance(10 * SECOND);
-    let slow = bed.faults.inject(policies(), Fault::DelayAnswer(SECOND));
+    let slow = bed.faults.inject(documents(), Fault::DelayAnswer(SECOND));
     request(&bed).await;
     while slow.hits() == 0 {
         tokio::task::yield_now().await;
@@ -265,10 +265,10 @@ async fn a_change_holds_at_once_also_over_a_read_that_is_under_way() {
     bed.clock.advance(SECOND);
     let changed = change(&bed, 9).await;
     adopt(&bed, changed).await;
-    let adopted = bed.platform.limits.policies();
+    let adopted = bed.platform.limits.in_force();
     assert_eq!(limit_of(&adopted), 9);
     assert_eq!(settled_limit(&bed).await, 9);
-    assert!(Arc::ptr_eq(&adopted, &bed.platform.limits.policies()));
+    assert!(Arc::ptr_eq(&adopted, &bed.platform.limits.in_force()));
     assert_eq!(slow.hits(), 1, "what was just written need not be read");
 }
 
@@ -306,7 +306,7 @@ async fn a_start_can_read_them_in_advance() {
 
     let platform = Bed::without_server().await;
     timeout(2 * SECOND, platform.prepare()).await.unwrap();
-    assert_eq!(limit_of(&platform.limits.policies()), DEPLOYED);
+    assert_eq!(limit_of(&platform.limits.in_force()), DEPLOYED);
 }
 
 #[tokio::test]

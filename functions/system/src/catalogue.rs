@@ -1,0 +1,23 @@
+//! The limits of all functions, for administrators to list and change: this function links none of
+//! the others.
+//!
+//! `cargo xtask generate` writes it from the constants of the functions; a test fails while it is out
+//! of date.
+
+use minigate_domain::WithoutStore;
+use minigate_platform::limits::{Floor, Limit};
+
+/// The limits of all functions.
+#[rustfmt::skip]
+pub const LIMITS: &[Limit] = &[
+    Limit::per_user("login", 5, 60)
+        .without_store(WithoutStore::Closed)
+        .floor(Floor { burst: 1, seconds_per_unit: 3600, without_store: None }),
+    Limit::per_address("login-address", 20, 60)
+        .without_store(WithoutStore::Closed)
+        .floor(Floor { burst: 1, seconds_per_unit: 3600, without_store: None }),
+    Limit::per_session("refresh", 30, 60)
+        .floor(Floor { burst: 1, seconds_per_unit: 3600, without_store: None }),
+    Limit::per_api_key("verify", 6000, 60)
+        .max_weight(100),
+];
