@@ -374,7 +374,7 @@ mod local_only {
         let least = json!({ "limit": 5, "period_seconds": 300 });
         as_admin(&api, api.put(path)).json(&least).send().await.assert_success(200, &["etag"]);
         let refused = loop {
-            let answer = as_admin(&api, api.delete("/v1/system/limits/ai")).send().await;
+            let answer = as_admin(&api, api.delete("/v1/system/limits/login-address")).send().await;
             if answer.status == 429 {
                 break answer;
             }

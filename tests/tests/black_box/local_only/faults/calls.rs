@@ -148,7 +148,12 @@ async fn the_routes_of_administrators() {
     for (name, request, status, expected) in [
         ("limits", api.get("/v1/system/limits"), 200, "+1"),
         ("change of a limit", change, 200, "TransactWriteItems +1"),
-        ("reset of a limit", api.delete("/v1/system/limits/login-address"), 200, "TransactWriteItems +1"),
+        (
+            "reset of a limit",
+            api.delete("/v1/system/limits/login-address"),
+            200,
+            "TransactWriteItems +1",
+        ),
         ("reset of all", api.delete("/v1/system/limits"), 200, "TransactWriteItems +1"),
         ("key", api.get(&keys), 200, "Query +5"),
         ("reset of a key", api.delete(&keys), 204, "PutItem +5"),
