@@ -64,7 +64,7 @@ fn serve(arguments: &Arguments) -> Result<(), String> {
     runtime()?.block_on(async {
         let server = DevServer::start(arguments.options.clone());
         let server = server.await.map_err(|error| error.to_string())?;
-        // Before anybody is told of the server, and may stop it.
+        // Before the server is announced, because whoever reads that may stop it.
         let stopped = stop_signals().map_err(|error| error.to_string())?;
         print(&announce::ready(&server, arguments, started.elapsed())?);
         stopped.await;

@@ -142,7 +142,7 @@ struct Definition<'a> {
 }
 
 impl Definition<'_> {
-    /// What the API is asked for, which is almost what CloudFormation is told.
+    /// The request to the API, which has almost the properties of the CloudFormation resource.
     fn request(self, name: &str) -> Result<Value, TemplateError> {
         let mut request = Map::new();
         request.insert("TableName".to_owned(), name.into());

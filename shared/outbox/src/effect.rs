@@ -20,7 +20,7 @@ pub enum Repeat {
     Never,
 }
 
-/// One effect: what is told to whom, once.
+/// One effect: a message to a receiver, delivered once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effect {
     /// The kind of receiver, and the partition that the effect waits in.

@@ -113,7 +113,7 @@ fn loader(http_client: SharedHttpClient) -> ConfigLoader {
         .timeout_config(timeouts)
 }
 
-/// The region that emulators are told. Some keep the regions apart.
+/// The region used with emulators. Some keep the regions apart.
 pub const EMULATOR_REGION: &str = "eu-central-1";
 /// Access key and secret key of emulators: the one that all of them know.
 pub const EMULATOR_CREDENTIAL: &str = "test";

@@ -174,7 +174,7 @@ impl Platform {
         self.live.settings()
     }
 
-    /// Goes by what an administrator has just changed. Other instances find it within seconds.
+    /// Applies what an administrator has just changed. Other instances read it within seconds.
     pub async fn adopt(&self, adopted: Adopted) {
         self.live.adopt(adopted).await;
     }

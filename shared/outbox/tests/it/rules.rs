@@ -17,7 +17,7 @@ use minigate_outbox::{
 const WINDOW: Duration = Duration::from_secs(86_400);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Answers what it is told, in turn, and then `Done`.
+/// Returns the scripted outcomes in turn, and then `Done`.
 #[derive(Default)]
 struct Scripted {
     answers: Mutex<Vec<Performed>>,

@@ -12,7 +12,7 @@ use super::{
     limit::{Floor, Limit, Terms},
 };
 
-/// A change that makes a limit what none may be.
+/// A change that makes a limit invalid.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{message} (field {field})")]
 pub struct InvalidLimit {
