@@ -184,7 +184,7 @@ async fn refresh_session(
 /// Lists the user's sessions, the newest first.
 #[utoipa::path(
     get, path = "/v1/sessions", tag = "sessions",
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
         (status = 200, description = "The sessions", body = SessionsOut),
     ),
@@ -209,7 +209,7 @@ async fn list_sessions(
 #[utoipa::path(
     delete, path = "/v1/sessions/{id}", tag = "sessions",
     params(("id" = schemas::SessionId, Path, description = "The session's id")),
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
         (status = 204, description = "The session has ended"),
         (status = 404, description = "The user has no such session"),
@@ -226,7 +226,7 @@ async fn revoke_session(
 /// Ends all sessions of the user, the present one included.
 #[utoipa::path(
     delete, path = "/v1/sessions", tag = "sessions",
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
         (status = 204, description = "The sessions have ended"),
     ),
