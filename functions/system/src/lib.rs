@@ -42,18 +42,17 @@ pub use self::catalogue::LIMITS;
 
 /// The function, as its `main` runs it and `cargo dev` serves it.
 pub fn function() -> Function {
-    Function::routes("system", router, Needs::ALL.all_limits(LIMITS))
-        .with_codes(&[
-            limits::POLICY_NOT_FOUND,
-            limits::POLICIES_UNREADABLE,
-            settings::SETTINGS_UNREADABLE,
-            roles::USER_NOT_FOUND,
-            roles::ROLE_GRANT_TO_SELF,
-            roles::ROLE_NOT_FOUND,
-            roles::LAST_ADMINISTRATOR,
-            roles::ADMIN_OF_DEPLOYMENT,
-            roles::TOO_MANY_ADMINISTRATORS,
-        ])
+    Function::routes("system", router, Needs::ALL.all_limits(LIMITS)).with_codes(&[
+        limits::POLICY_NOT_FOUND,
+        limits::POLICIES_UNREADABLE,
+        settings::SETTINGS_UNREADABLE,
+        roles::USER_NOT_FOUND,
+        roles::ROLE_GRANT_TO_SELF,
+        roles::ROLE_NOT_FOUND,
+        roles::LAST_ADMINISTRATOR,
+        roles::ADMIN_OF_DEPLOYMENT,
+        roles::TOO_MANY_ADMINISTRATORS,
+    ])
 }
 
 /// The routes of this function.

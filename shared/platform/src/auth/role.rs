@@ -6,7 +6,10 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use minigate_domain::Role;
 
 use super::user::{User, authenticate, charge, check_session, live_account};
-use crate::{Code, Platform, Problem, limits::{ADMIN, API}};
+use crate::{
+    Code, Platform, Problem,
+    limits::{ADMIN, API},
+};
 
 macro_rules! extractors {
     ($($(#[$doc:meta])+ $name:ident: $role:ident, $check:ident;)+) => {

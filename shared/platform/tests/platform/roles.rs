@@ -8,9 +8,7 @@ use axum::{
     response::Response,
     routing::get,
 };
-use minigate_domain::{
-    BotId, Grant, Origin, Profile, Role, RoleChange, Session, UserId,
-};
+use minigate_domain::{BotId, Grant, Origin, Profile, Role, RoleChange, Session, UserId};
 use minigate_embedded_aws::protocol::Service;
 use minigate_init_data::Signer;
 use minigate_platform::{

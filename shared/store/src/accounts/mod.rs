@@ -7,8 +7,8 @@ mod tier;
 use minigate_domain::{Profile, Roles, Sessions, Tier, UserId};
 
 pub use self::opening::{OneTimeUse, OpenOutcome, OpenSession, OpenedSession};
-pub(crate) use self::roles::decode_admins;
 pub use self::roles::RoleOutcome;
+pub(crate) use self::roles::decode_admins;
 use self::{roles::decode_roles, tier::decode_tier};
 use crate::{
     AccountStore, StoreError,
