@@ -22,7 +22,7 @@ use crate::catalogue::NAMESPACES;
 /// Each instance adds its counts once a minute at most, and when it ends.
 #[utoipa::path(
     get, path = "/v1/system/cache", tag = "system", operation_id = "read_cache_counts",
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses((status = 200, description = "The counts", body = CacheOut)),
 )]
 pub(crate) async fn read(
@@ -44,7 +44,7 @@ pub(crate) async fn read(
         ("tag" = Option<schemas::CacheTag>, Query, description = "A tag such as `user#42`, 1 to 255 bytes; this or `namespace`"),
         ("namespace" = Option<schemas::CacheNamespace>, Query, description = "The name of a namespace; this or `tag`"),
     ),
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses(
         (status = 204, description = "It is invalidated"),
         (status = 400, description = "There is no such namespace, or no such tag is possible"),

@@ -80,9 +80,9 @@ fn list_namespaces(components: &mut Components) {
     ),
     components(schemas(
         schemas::CacheNamespace, schemas::CacheTag, schemas::Code, schemas::DisplayName,
-        schemas::IdempotencyKey, schemas::IfMatch, schemas::IfNoneMatch, schemas::InitDataText,
+        schemas::GrantedRole, schemas::IdempotencyKey, schemas::IfMatch, schemas::IfNoneMatch, schemas::InitDataText,
         schemas::Language, schemas::LimitKey, schemas::LimitKind, schemas::PolicyName,
-        schemas::SessionId, schemas::TelegramId, schemas::Tier, schemas::Token,
+        schemas::Role, schemas::SessionId, schemas::TelegramId, schemas::Tier, schemas::Token,
         schemas::ViolatedPolicy, minigate_platform::ProblemDocument,
     )),
     modifiers(&Credentials),
