@@ -24,7 +24,7 @@ struct Dependency {
 }
 
 /// Where a package stands. Arrows point down:
-/// `functions -> platform -> {service, limiter, init-data}`, `service -> {store, cache}`, from functions
+/// `functions -> platform -> {service, limiter, outbox, outbound, init-data}`, `service -> {store, cache}`, from functions
 /// and platform past the next layer, and from all but the libraries to domain.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
@@ -52,6 +52,7 @@ enum Library {
     Cache,
     InitData,
     Limiter,
+    Outbound,
     Outbox,
 }
 
@@ -63,6 +64,7 @@ fn place_of(folder: &str) -> Option<Place> {
         "shared/embedded-aws" => Place::EmbeddedAws,
         "shared/init-data" => Place::Published(Library::InitData),
         "shared/limiter" => Place::Published(Library::Limiter),
+        "shared/outbound" => Place::Published(Library::Outbound),
         "shared/outbox" => Place::Published(Library::Outbox),
         "shared/platform" => Place::Platform,
         "shared/service" => Place::Service,
@@ -105,7 +107,7 @@ fn may_use(user: Place, used: Place, is_for_tests: bool) -> bool {
 fn may_use_dynamodb(user: Place, is_for_tests: bool) -> bool {
     match user {
         Place::Store | Place::Platform | Place::Local | Place::Tests => true,
-        Place::Published(library) => library != Library::InitData,
+        Place::Published(library) => !matches!(library, Library::InitData | Library::Outbound),
         // Their own tests make real calls.
         Place::Service | Place::EmbeddedAws | Place::Testkit => is_for_tests,
         Place::Function | Place::Domain | Place::Xtask => false,
@@ -274,6 +276,7 @@ mod tests {
             ("minigate-init-data", "shared/init-data"),
             ("minigate-limiter", "shared/limiter"),
             ("minigate-local", "infrastructure/local"),
+            ("minigate-outbound", "shared/outbound"),
             ("minigate-platform", "shared/platform"),
             ("minigate-service", "shared/service"),
             ("minigate-store", "shared/store"),
@@ -306,7 +309,7 @@ mod tests {
 
     #[test]
     fn what_the_architecture_allows_is_not_reported() {
-        let graph: [(&str, &[&str]); 10] = [
+        let graph: [(&str, &[&str]); 11] = [
             (
                 "sessions",
                 &[
@@ -325,11 +328,13 @@ mod tests {
                     "minigate-limiter",
                     "minigate-cache",
                     "minigate-init-data",
+                    "minigate-outbound",
                     "minigate-domain",
                     "aws-sdk-dynamodb",
                     "dev:minigate-testkit",
                 ],
             ),
+            ("minigate-outbound", &["hyper", "dev:minigate-testkit"]),
             (
                 "minigate-service",
                 &[
@@ -371,6 +376,9 @@ mod tests {
             ("minigate-init-data", "minigate-domain"),
             ("minigate-limiter", "minigate-domain"),
             ("minigate-cache", "minigate-limiter"),
+            ("minigate-outbound", "minigate-domain"),
+            ("minigate-outbound", "aws-sdk-dynamodb"),
+            ("minigate-store", "minigate-outbound"),
             ("minigate-testkit", "minigate-platform"),
             ("minigate-local", "minigate-testkit"),
             ("minigate-embedded-aws", "minigate-domain"),

@@ -75,7 +75,8 @@
 //! answer that is not HTTP, or a 5xx; a 4xx is ours, and a call that its caller's deadline cut short says
 //! nothing. While it is open, calls are [`NotSent`](Outcome::NotSent) at once. After 2.5 s to 5 s one call
 //! passes as a probe. If it fails, the wait doubles, up to 30 s: so 30 s after a provider is back, the
-//! next call reaches it, or that and an attempt's time if a probe was just then unanswered. Both states are those of one process.
+//! next call reaches it, or that and an attempt's time if a probe was just then unanswered. Budget and
+//! circuit are those of one process.
 //!
 //! # What no message shows
 //!
@@ -85,7 +86,7 @@
 //! # What it does not do
 //!
 //! It reads no environment (but for the certificates, see [`Trust`]), starts no task, logs nothing, follows
-//! no redirect, keeps no cookies and unpacks no compression. Time and randomness are passed in. It holds
+//! no redirect, keeps no cookies, unpacks no compression and streams no body. Time and randomness are passed in. It holds
 //! no rate: a provider's flood rules are its client's.
 
 mod breaker;

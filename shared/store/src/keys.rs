@@ -9,6 +9,7 @@
 //! | `Main` | what was changed of the limits | `LIMITS` | `POLICIES` | none |
 //! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` | none |
 //! | `Main` | who is an administrator by a grant | `LIMITS` | `ADMINS` | roles |
+//! | `Main` | what instances last saw of the providers that they call | `PROVIDERS` | `PROVIDERS` | none |
 //! | `Main` | effects outside DynamoDB, which the crate `minigate-outbox` owns | `OUTBOX#<lane>#<shard>`, `OUTBOX#<lane>#parked`, `OUTBOX#<lane>#unknown` | `<milliseconds>#<id>` | none |
 //! | `Main` | marks of what was done, which the same crate owns | `ONCE#<worker>#<cause>` | `ONCE` | none |
 //! | `Volatile` | init data used up (one-time use) | `REPLAY#<hash>` | – | expires |
@@ -66,8 +67,8 @@ pub(crate) struct MainKey<P = String> {
     pub(crate) sort: &'static str,
 }
 
-/// The key that [`crate::Store::probe`] asks for; no item has it.
-pub(crate) const PROBE: MainKey<&str> = MainKey { partition: "PROBE", sort: "PROBE" };
+/// The item with what instances last saw of the providers.
+pub(crate) const PROVIDERS: MainKey<&str> = MainKey { partition: "PROVIDERS", sort: "PROVIDERS" };
 
 /// The partition of the deployment's documents.
 pub(crate) const DOCUMENTS: &str = "LIMITS";

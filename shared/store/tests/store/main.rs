@@ -7,6 +7,7 @@ mod bed;
 mod cache;
 mod limits;
 mod profile;
+mod providers;
 mod roles;
 mod sessions;
 mod settings;
