@@ -113,7 +113,7 @@ impl<T: Transport> Client<T> {
     pub async fn call(&self, request: &Request) -> Outcome {
         let started = self.0.time.unix_millis();
         let mut run = Run { inner: &self.0, request, attempts: 0, in_doubt: false };
-        let outcome = run.to_end(started).await;
+        let outcome = run.finish(started).await;
         self.0.observer.called(&Call {
             provider: self.0.provider,
             operation: request.operation(),
@@ -185,7 +185,7 @@ struct Run<'a, T> {
 }
 
 impl<T: Transport> Run<'_, T> {
-    async fn to_end(&mut self, started: u64) -> Outcome {
+    async fn finish(&mut self, started: u64) -> Outcome {
         let (inner, request) = (self.inner, self.request);
         let too_large = request.body_bytes() > inner.policy.max_request_bytes;
         if let Some(fault) = request.fault.or(too_large.then_some("the body is too large")) {
