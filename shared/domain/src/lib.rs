@@ -10,6 +10,7 @@ mod entropy;
 mod identity;
 mod limits;
 mod profile;
+pub mod quizzes;
 mod sessions;
 mod settings;
 mod time;
@@ -17,7 +18,7 @@ mod time;
 pub use accounts::{InvalidTier, Tier};
 pub use audit::AuditEntry;
 pub use entropy::Entropy;
-pub use identity::{BotId, InvalidId, SessionId, UserId};
+pub use identity::{AttemptId, BotId, CertificateId, InvalidId, SessionId, UserId};
 pub use limits::{LimitChange, LimitChanges, LimitMode, WithoutStore};
 pub use profile::{DisplayName, InvalidField, Language, Notifications, Profile, ProfileChange};
 pub use sessions::{
