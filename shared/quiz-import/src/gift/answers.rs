@@ -4,7 +4,9 @@ use super::{
     Answers, Choice, Format, Number, NumberChoice, Pair, Text,
     scan::{self, Slice},
 };
-use crate::{Reason, Refusal, decimal::Decimal};
+use minigate_domain::quizzes::Decimal;
+
+use crate::{Reason, Refusal, percent};
 
 /// The answers and the feedback that is shown with all of them.
 pub(super) fn parse(
@@ -114,7 +116,7 @@ fn weight(piece: Slice<'_>) -> Result<(Option<Decimal>, Slice<'_>), Refusal> {
         Some((end, rest[..end].trim().parse::<Decimal>().ok()?))
     });
     let Some((end, weight)) = weight else { return Ok((None, piece)) };
-    if weight.abs() > Decimal::from(100) {
+    if percent::basis_points(weight).is_none() {
         let detail = format!("a weight is −100 to 100 percent, not {weight}");
         return Err(Refusal::new(Reason::WeightOutOfRange, detail).at(piece.line()));
     }

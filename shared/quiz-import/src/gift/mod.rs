@@ -11,7 +11,9 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-use crate::{Reason, Refusal, decimal::Decimal};
+use minigate_domain::quizzes::Decimal;
+
+use crate::{Reason, Refusal};
 
 pub use peg::to_peg_json;
 

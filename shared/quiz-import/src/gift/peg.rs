@@ -1,9 +1,9 @@
 //! The tree as gift-pegjs prints it, so that both can be compared.
 
+use minigate_domain::quizzes::Decimal;
 use serde_json::{Map, Value, json};
 
 use super::{Answers, Body, Choice, Entry, File, Format, Number, NumberChoice, Question, Text};
-use crate::decimal::Decimal;
 
 /// The same tree as JSON in the shape of gift-pegjs 1.0, with all of its fields.
 #[must_use]

@@ -2,6 +2,7 @@
 
 /// Text without markup, so that it is shown as it is. Line breaks stay.
 pub(crate) fn from_plain(text: &str) -> String {
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let text: String = text.chars().filter(|it| !super::is_forbidden(*it)).collect();
     let lines: Vec<String> = text.lines().map(|line| escape(line.trim(), true)).collect();
     // A single line break is one of the markup, too.

@@ -74,14 +74,14 @@ impl Writer {
     }
 
     fn write(mut self, html: &str) -> Cleaned {
-        let html = html.replace("\r\n", "\n");
+        let html = html.replace("\r\n", "\n").replace('\r', "\n");
         for token in Tokens::of(&html) {
             match token {
                 Token::Text(text) => self.text(&text),
                 Token::Comment => {
                     self.cleaned.drop("comment", Cause::UnsafeMarkup, "comments are not imported");
                 }
-                Token::Raw(_) => {}
+                Token::Opaque => {}
                 Token::Open { name, attributes } => self.open(&name, &attributes),
                 Token::Close { name } => self.close(&name),
             }
@@ -103,7 +103,7 @@ impl Writer {
     }
 
     fn text(&mut self, text: &str) {
-        let text = text.chars().filter(|it| !is_forbidden(*it));
+        let text = text.chars().filter(|it| !is_forbidden(*it) && *it != '\r');
         if let Some((_, code)) = &mut self.code {
             code.extend(text);
             return;
@@ -193,6 +193,11 @@ impl Writer {
         for mark in &mut self.marks {
             if !mark.is_written {
                 mark.is_written = true;
+                if mark.open == "[" && out.ends_with('!') {
+                    // Not an image.
+                    out.truncate(out.len() - 1);
+                    out.push_str("\\!");
+                }
                 out.push_str(mark.open);
                 opens = opens && mark.open.is_empty();
             }
@@ -397,7 +402,7 @@ pub(super) fn longest_run(code: &str) -> usize {
     code.split(|it| it != '`').map(str::len).max().unwrap_or(0)
 }
 
-pub(super) fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     let mut short: String = text.chars().filter(|it| !is_forbidden(*it)).take(80).collect();
     if short.len() < text.len() {
         short.push('…');

@@ -8,6 +8,16 @@ use super::{
 };
 use crate::report::{Action, Cause};
 
+/// How often a text is read until nothing changes. Each pass drops or escapes something.
+const MAX_PASSES: usize = 16;
+
+/// The longest text that is read as Markdown, in bytes. A quiz has no such text, so it matters only that
+/// it takes no long time.
+const MAX_BYTES: usize = 32_000;
+
+/// How far the end of a link is looked for, in bytes.
+const MAX_DESTINATION: usize = 2_000;
+
 /// A text of Markdown as one of the safe subset, with all that this dropped or changed.
 ///
 /// It works on the text, not on a tree, so that a text of the subset comes back unchanged. Where readers
@@ -15,6 +25,27 @@ use crate::report::{Action, Cause};
 /// them see the same.
 #[must_use]
 pub fn sanitise(text: &str) -> Cleaned {
+    if text.len() > MAX_BYTES {
+        let mut cleaned = Cleaned { text: escape::from_plain(text), losses: Vec::new() };
+        cleaned.change("markup", "a text of this length is taken as plain");
+        return cleaned;
+    }
+    let mut cleaned = pass(text);
+    // Where something was dropped, its neighbours may mean something new.
+    for _ in 0..MAX_PASSES {
+        let next = pass(&cleaned.text);
+        if next.text == cleaned.text {
+            break;
+        }
+        cleaned.text = next.text;
+        for loss in next.losses {
+            cleaned.lose(loss.element, loss.action, loss.reason, loss.detail);
+        }
+    }
+    cleaned
+}
+
+fn pass(text: &str) -> Cleaned {
     let mut sanitiser = Sanitiser::default();
     let mut text = text.replace("\r\n", "\n").replace('\r', "\n");
     if text.contains(is_forbidden) {
@@ -57,7 +88,7 @@ struct Bracket {
     /// Where it stands in what was written.
     at: usize,
     begins_line: bool,
-    /// Whether `!` stands before it.
+    /// Whether it begins with `!`.
     is_image: bool,
 }
 
@@ -151,15 +182,14 @@ impl Sanitiser {
                 '\\' => self.escape(rest),
                 '`' => self.span(rest),
                 '<' => self.angle(rest),
-                '!' if rest.starts_with("![") => self.image(rest),
-                '[' => {
-                    let before = &line[..line.len() - rest.len()];
+                '!' | '[' if rest.starts_with("![") || character == '[' => {
+                    let before = self.cleaned.text.rsplit('\n').next().unwrap_or_default();
                     self.brackets.push(Bracket {
                         at: self.cleaned.text.len(),
                         begins_line: !before.contains(|it: char| it.is_alphabetic()),
-                        is_image: before.ends_with('!'),
+                        is_image: character == '!',
                     });
-                    self.copy(rest, 1)
+                    self.copy(rest, if character == '!' { 2 } else { 1 })
                 }
                 ']' => self.closing_bracket(rest),
                 other => self.copy(rest, other.len_utf8()),
@@ -216,9 +246,13 @@ impl Sanitiser {
             }
             return address.len() + 2;
         }
-        let closed = tag(rest).filter(|(token, width)| {
+        let closed = rest.contains('>').then(|| tag(rest)).flatten().filter(|(token, width)| {
             rest[..*width].ends_with('>') || matches!(token, Token::Comment)
         });
+        let closed = match closed {
+            None if rest.starts_with("<!--") => tag(rest),
+            closed => closed,
+        };
         if let Some((token, width)) = closed {
             self.tag(&token, &rest[..width]);
             return width;
@@ -231,7 +265,7 @@ impl Sanitiser {
         self.copy(rest, 1)
     }
 
-    fn tag(&mut self, token: &Token<'_>, source: &str) {
+    fn tag(&mut self, token: &Token, source: &str) {
         let (name, attributes) = match token {
             Token::Open { name, attributes } => (name.as_str(), attributes.as_slice()),
             Token::Close { name } => (name.as_str(), &[][..]),
@@ -267,14 +301,6 @@ impl Sanitiser {
         self.cleaned.change(format!("<{name}>"), "the tag is written as Markdown");
     }
 
-    fn image(&mut self, rest: &str) -> usize {
-        let found = rest.find("](").and_then(|at| Some((at, destination(&rest[at + 2..])?)));
-        let Some((at, target)) = found else { return self.copy(rest, 1) };
-        let element = format!("image {}", short(file_name(target.address)));
-        self.cleaned.drop(element, Cause::EmbeddedFile, NO_IMAGE);
-        at + 2 + target.width
-    }
-
     fn closing_bracket(&mut self, rest: &str) -> usize {
         let opener = self.brackets.pop();
         match (rest[1..].chars().next(), opener) {
@@ -285,8 +311,7 @@ impl Sanitiser {
                 };
                 match link::safe(target.address) {
                     _ if bracket.is_image => {
-                        let out = &mut self.cleaned.text;
-                        out.replace_range(bracket.at.saturating_sub(1)..=bracket.at, "");
+                        self.cleaned.text.truncate(bracket.at);
                         let element = format!("image {}", short(file_name(target.address)));
                         self.cleaned.drop(element, Cause::EmbeddedFile, NO_IMAGE);
                     }
@@ -330,12 +355,13 @@ fn after<'a>(line: &'a str, until: &str) -> Option<&'a str> {
 
 /// The address of `<scheme:…>`.
 fn autolink(text: &str) -> Option<&str> {
-    let (address, _) = text[1..].split_once('>')?;
+    let end = 1 + text[1..].find(|it: char| it.is_whitespace() || matches!(it, '<' | '>'))?;
+    let address = text[end..].starts_with('>').then_some(&text[1..end])?;
     let (scheme, _) = address.split_once(':')?;
     let is_scheme = scheme.len() >= 2
         && scheme.starts_with(|it: char| it.is_ascii_alphabetic())
         && scheme.chars().all(|it| it.is_ascii_alphanumeric() || matches!(it, '+' | '.' | '-'));
-    (is_scheme && !address.contains(|it: char| it.is_whitespace() || it == '<')).then_some(address)
+    is_scheme.then_some(address)
 }
 
 struct Target<'a> {
@@ -349,6 +375,7 @@ struct Target<'a> {
 fn destination(text: &str) -> Option<Target<'_>> {
     let (mut depth, mut quote) = (0_u32, None);
     let mut end = None;
+    let text = &text[..text.floor_char_boundary(MAX_DESTINATION)];
     for (at, character) in text.char_indices() {
         match (character, quote) {
             (it, Some(open)) if it == open => quote = None,

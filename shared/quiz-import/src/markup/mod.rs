@@ -27,7 +27,7 @@ pub use markdown::sanitise;
 use crate::report::{Action, Cause, Remark};
 
 pub(crate) use escape::from_plain;
-pub(crate) use html::{Newlines, to_markup, to_plain};
+pub(crate) use html::{Newlines, short, to_markup, to_plain};
 
 /// A text of the safe subset, and what is not in it any more.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,14 +2,14 @@
 
 use super::entities;
 
-pub(super) enum Token<'a> {
+pub(super) enum Token {
     /// Decoded.
     Text(String),
     Open { name: String, attributes: Vec<(String, String)> },
     Close { name: String },
     Comment,
-    /// As it stands, inside of an element whose content is no text.
-    Raw(&'a str),
+    /// The content of an element that is dropped with it.
+    Opaque,
 }
 
 /// Elements whose content is no text, and dropped with them.
@@ -33,6 +33,9 @@ const ELEMENTS: [&str; 121] = [
     "textarea", "tfoot", "th", "thead", "title", "tr", "tt", "u", "ul", "var", "video",
 ];
 
+/// More attributes of a tag take the rest of the text with them.
+const MAX_ATTRIBUTES: usize = 64;
+
 pub(super) fn is_opaque(name: &str) -> bool {
     OPAQUE.contains(&name)
 }
@@ -47,26 +50,25 @@ impl<'a> Tokens<'a> {
         Self { rest: text, opaque: None }
     }
 
-    fn text(&mut self, end: usize) -> Token<'a> {
+    fn text(&mut self, end: usize) -> Token {
         let (text, rest) = self.rest.split_at(end);
         self.rest = rest;
         Token::Text(entities::decode(text))
     }
 
     /// The content of an element that is dropped with it.
-    fn opaque(&mut self, name: &str) -> Token<'a> {
+    fn opaque(&mut self, name: &str) -> Token {
         let close = format!("</{name}");
         let end = find_ignoring_case(self.rest, &close).unwrap_or(self.rest.len());
-        let (raw, rest) = self.rest.split_at(end);
-        self.rest = rest;
-        Token::Raw(raw)
+        self.rest = &self.rest[end..];
+        Token::Opaque
     }
 }
 
 impl<'a> Iterator for Tokens<'a> {
-    type Item = Token<'a>;
+    type Item = Token;
 
-    fn next(&mut self) -> Option<Token<'a>> {
+    fn next(&mut self) -> Option<Token> {
         if self.rest.is_empty() {
             return None;
         }
@@ -94,7 +96,7 @@ impl<'a> Iterator for Tokens<'a> {
 }
 
 /// The tag at the start of a text that begins with `<`, and its width in bytes.
-pub(super) fn tag(text: &str) -> Option<(Token<'_>, usize)> {
+pub(super) fn tag(text: &str) -> Option<(Token, usize)> {
     if text.starts_with("<!--") {
         let width = text[4..].find("-->").map_or(text.len(), |at| at + 7);
         return Some((Token::Comment, width));
@@ -107,7 +109,8 @@ pub(super) fn tag(text: &str) -> Option<(Token<'_>, usize)> {
     let end = body.find(|it: char| !it.is_ascii_alphanumeric()).unwrap_or(body.len());
     let name = body[..end].to_ascii_lowercase();
     // An unknown name with a hyphen or a colon would be an element to a browser.
-    let is_foreign = body[end..].starts_with(['-', ':']) && !name.is_empty();
+    let is_foreign = name.starts_with(|it: char| it.is_ascii_alphabetic())
+        && body[end..].starts_with(['-', ':']);
     if !ELEMENTS.contains(&name.as_str()) && !is_foreign {
         return None;
     }
@@ -127,7 +130,7 @@ fn attributes(mut rest: &str) -> (Vec<(String, String)>, &str) {
         }
         let end = rest.find(|it: char| it.is_whitespace() || matches!(it, '=' | '>' | '/'));
         let (name, after) = rest.split_at(end.unwrap_or(rest.len()));
-        if name.is_empty() && after.is_empty() {
+        if (name.is_empty() && after.is_empty()) || found.len() == MAX_ATTRIBUTES {
             return (found, "");
         }
         let after = after.trim_start();
