@@ -380,7 +380,7 @@ fn files() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn no_file_makes_the_import_panic(text in files(), bytes in any::<Vec<u8>>()) {

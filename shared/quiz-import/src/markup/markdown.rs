@@ -15,6 +15,9 @@ const MAX_PASSES: usize = 16;
 /// it takes no long time.
 const MAX_BYTES: usize = 32_000;
 
+/// How many characters of a line are searched for letters before a bracket.
+const MAX_MARKS: usize = 64;
+
 /// How far the end of a link is looked for, in bytes.
 const MAX_DESTINATION: usize = 2_000;
 
@@ -82,6 +85,8 @@ struct Sanitiser {
     until: Option<String>,
     /// Each `[` that is not closed.
     brackets: Vec<Bracket>,
+    /// Where the present line begins in what was written.
+    line_start: usize,
 }
 
 struct Bracket {
@@ -175,7 +180,14 @@ impl Sanitiser {
         true
     }
 
+    /// Whether nothing but marks of lists stands before, as before the definition of a link.
+    fn begins_line(&self) -> bool {
+        let before = self.cleaned.text.get(self.line_start..).unwrap_or_default();
+        !before.chars().take(MAX_MARKS).any(char::is_alphabetic)
+    }
+
     fn inline(&mut self, line: &str) {
+        self.line_start = self.cleaned.text.len();
         let mut rest = line;
         while let Some(character) = rest.chars().next() {
             let width = match character {
@@ -183,10 +195,9 @@ impl Sanitiser {
                 '`' => self.span(rest),
                 '<' => self.angle(rest),
                 '!' | '[' if rest.starts_with("![") || character == '[' => {
-                    let before = self.cleaned.text.rsplit('\n').next().unwrap_or_default();
                     self.brackets.push(Bracket {
                         at: self.cleaned.text.len(),
-                        begins_line: !before.contains(|it: char| it.is_alphabetic()),
+                        begins_line: self.begins_line(),
                         is_image: character == '!',
                     });
                     self.copy(rest, if character == '!' { 2 } else { 1 })
@@ -279,7 +290,10 @@ impl Sanitiser {
         match name {
             "b" | "strong" => self.cleaned.text.push_str("**"),
             "i" | "em" => self.cleaned.text.push('*'),
-            "br" => self.cleaned.text.push_str("  \n"),
+            "br" => {
+                self.cleaned.text.push_str("  \n");
+                self.line_start = self.cleaned.text.len();
+            }
             "img" | "image" => {
                 let source = attributes.iter().find(|(name, _)| name == "src");
                 let name = source.map_or("", |(_, value)| file_name(value));
