@@ -7,5 +7,6 @@ mod bed;
 mod cache;
 mod limits;
 mod profile;
+mod roles;
 mod sessions;
 mod settings;
