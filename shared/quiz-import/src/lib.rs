@@ -18,6 +18,7 @@
 mod aiken;
 mod build;
 mod convert;
+mod examples;
 mod faults;
 pub mod gift;
 mod json;
@@ -34,6 +35,7 @@ use minigate_domain::{
     quizzes::{QuizDraft, QuizId, Topic, Version},
 };
 
+pub use examples::examples;
 pub use json::{FILE_FORMAT, parts, to_json};
 pub use report::{
     Action, AnswerReport, Cause, QuestionReport, REASONS, Reason, Refusal, Remark, Report,
