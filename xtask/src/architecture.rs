@@ -81,8 +81,8 @@ fn place_of(folder: &str) -> Option<Place> {
 /// Whether a package may depend on another one of the workspace.
 fn may_use(user: Place, used: Place, is_for_tests: bool) -> bool {
     use Place::{
-        Domain, EmbeddedAws, Function, Local, Platform, Published, QuizImport, Service, Store, Testkit,
-        Tests, Xtask,
+        Domain, EmbeddedAws, Function, Local, Platform, Published, QuizImport, Service, Store,
+        Testkit, Tests, Xtask,
     };
     match (user, used) {
         // These two know nobody, and need no AWS for their tests.

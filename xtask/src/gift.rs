@@ -41,7 +41,11 @@ pub(crate) fn verify(context: &Context) -> Result<Verdict, String> {
         return Ok(Verdict::passed().with_note(format!("{questions} questions, read alike")));
     }
     let shown = &differences[..differences.len().min(MAX_SHOWN)];
-    Err(format!("{} of {FILES} files are read differently\n{}", differences.len(), shown.join("\n")))
+    Err(format!(
+        "{} of {FILES} files are read differently\n{}",
+        differences.len(),
+        shown.join("\n")
+    ))
 }
 
 fn difference(file: &str, theirs: &Value) -> Option<String> {
@@ -142,8 +146,9 @@ impl Generator {
         self.one_of(&["What", "Ä", "5", "-", "<p>", "[x]", "Tom", "(", "\"q\""]);
         for _ in 0..self.below(6) {
             self.one_of(&[
-                " ", "  ", " \t", "\n", " \n", "\\\\", "\\:", "\\=", "\\~", "\\#", "\\{", "\\}", "\\n",
-                "\\x", "&nbsp;", "<b>", "</b>", "&lt;", "[y]", "!", "50%", "é", "- >", ";", "'",
+                " ", "  ", " \t", "\n", " \n", "\\\\", "\\:", "\\=", "\\~", "\\#", "\\{", "\\}",
+                "\\n", "\\x", "&nbsp;", "<b>", "</b>", "&lt;", "[y]", "!", "50%", "é", "- >", ";",
+                "'",
             ]);
             self.one_of(&["a", "word", "T", "7", "b c", "ß", "%"]);
         }
@@ -274,7 +279,8 @@ mod tests {
         for seed in 0..500 {
             let file = Generator::new(seed).file();
             assert_eq!(file, Generator::new(seed).file());
-            minigate_quiz_import::gift::parse(&file).unwrap_or_else(|refusal| panic!("{refusal}\n{file}"));
+            minigate_quiz_import::gift::parse(&file)
+                .unwrap_or_else(|refusal| panic!("{refusal}\n{file}"));
         }
     }
 }

@@ -116,7 +116,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
         }
     }
     if !arguments.is_dry {
-        send(&quizzes, &arguments.endpoint)?;
+        send(&quizzes, &arguments.endpoint, &authorization()?)?;
     }
     Ok(true)
 }
@@ -166,16 +166,12 @@ fn print(outcome: &Result<Import, Refusal>) {
     }
     let imported = report.questions.iter().filter(|question| question.imported).count();
     let (all, remarks) = (report.questions.len(), report.all_remarks().count());
-    let quizzes: Vec<_> = outcome
-        .iter()
-        .flat_map(|import| &import.quizzes)
-        .map(|quiz| quiz.id.as_str())
-        .collect();
+    let quizzes: Vec<_> =
+        outcome.iter().flat_map(|import| &import.quizzes).map(|quiz| quiz.id.as_str()).collect();
     println!("{file}: {imported} of {all} questions, {remarks} remarks; {}", quizzes.join(", "));
 }
 
-fn send(quizzes: &[ImportedQuiz], endpoint: &str) -> Result<(), String> {
-    let authorization = authorization()?;
+fn send(quizzes: &[ImportedQuiz], endpoint: &str, authorization: &str) -> Result<(), String> {
     let parts = parts(quizzes, MAX_ROUTE_BYTES);
     let count = parts.len();
     for (at, part) in parts.into_iter().enumerate() {
@@ -196,7 +192,10 @@ fn send(quizzes: &[ImportedQuiz], endpoint: &str) -> Result<(), String> {
             let said: Vec<&str> = finished.all().collect();
             let done = if at == 0 { "nothing was" } else { "the parts before it were" };
             let part = at + 1;
-            return Err(format!("part {part} of {count} is refused, {done} imported\n{}", said.join("\n")));
+            return Err(format!(
+                "part {part} of {count} is refused, {done} imported\n{}",
+                said.join("\n")
+            ));
         }
     }
     println!("{} quizzes are drafts on {endpoint}, sent in {count} parts", quizzes.len());
@@ -241,12 +240,65 @@ impl Drop for PartFile {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arguments, LOCAL, authorization_of, endpoint};
+    use std::{
+        io::{BufRead, BufReader, Read, Write},
+        net::TcpListener,
+        thread,
+    };
+
+    use super::{Arguments, LOCAL, authorization_of, endpoint, send};
+
+    /// Answers one request, and returns its head and its body.
+    fn answer_one(listener: &TcpListener, status: &str) -> (String, String) {
+        let (stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            reader.read_line(&mut head).unwrap();
+        }
+        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
+        let mut body = vec![0; length.parse().unwrap()];
+        if head.contains("100-continue") {
+            reader.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();
+        }
+        reader.read_exact(&mut body).unwrap();
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 4\r\n\r\ndone");
+        reader.get_mut().write_all(answer.as_bytes()).unwrap();
+        (head, String::from_utf8(body).unwrap())
+    }
+
+    #[test]
+    fn quizzes_go_out_with_the_token_and_a_refusal_comes_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let server = thread::spawn(move || {
+            (answer_one(&listener, "200 OK"), answer_one(&listener, "422 Unprocessable Content"))
+        });
+        let quizzes = minigate_quiz_import::examples().unwrap();
+        assert_eq!(send(&quizzes, &address, "tma a=b&c=%20d"), Ok(()));
+        let refused = send(&quizzes, &address, "Bearer x").unwrap_err();
+        assert!(refused.starts_with("part 1 of 1 is refused, nothing was imported"), "{refused}");
+        assert!(refused.contains("done"), "the answer's text is shown: {refused}");
+        let ((head, body), _) = server.join().unwrap();
+        assert!(head.starts_with("POST /v1/quizzes/import?file=part-1.json "), "{head}");
+        assert!(head.contains("Authorization: tma a=b&c=%20d\r\n"), "{head}");
+        let options = minigate_quiz_import::ImportOptions::default();
+        let import = minigate_quiz_import::import("part-1.json", body.as_bytes(), &options);
+        assert_eq!(import.unwrap().quizzes, quizzes);
+    }
 
     #[test]
     fn arguments_are_read() {
         let read = Arguments::read(&[
-            "a.gift", "--dry-run", "--report", "json", "--language", "de", "--topic", "law", "b.xml",
+            "a.gift",
+            "--dry-run",
+            "--report",
+            "json",
+            "--language",
+            "de",
+            "--topic",
+            "law",
+            "b.xml",
         ]);
         let read = read.unwrap();
         assert_eq!(read.files, ["a.gift", "b.xml"]);
@@ -269,7 +321,8 @@ mod tests {
         for good in ["https://api.example.org/prod/", "http://127.0.0.1:3000", "http://localhost"] {
             assert!(endpoint(good).is_ok(), "{good}");
         }
-        for bad in ["http://example.org", "http://127.0.0.1.example.org", "ftp://a", "https://a\"b"] {
+        for bad in ["http://example.org", "http://127.0.0.1.example.org", "ftp://a", "https://a\"b"]
+        {
             assert!(endpoint(bad).is_err(), "{bad}");
         }
     }

@@ -5,8 +5,8 @@
 //! `--full`, or nowhere.
 
 use crate::{
-    advisories, audit, contract, deploy_test, fuzz, generate, gift, linters, openapi, packages, python,
-    release,
+    advisories, audit, contract, deploy_test, fuzz, generate, gift, linters, openapi, packages,
+    python, release,
     report::Verdict,
     tests_run, vectors,
     verify::{Context, build, clippy, format, rustdoc, set_up},

@@ -8,7 +8,8 @@ use crate::{
 
 /// Whether a text looks like this format: it has an answer line and a choice.
 pub(crate) fn is_likely(text: &str) -> bool {
-    text.lines().any(|line| answer(line).is_some()) && text.lines().any(|line| choice(line).is_some())
+    text.lines().any(|line| answer(line).is_some())
+        && text.lines().any(|line| choice(line).is_some())
 }
 
 /// Reads a file.

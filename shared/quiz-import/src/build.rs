@@ -189,11 +189,7 @@ impl Builder<'_> {
         Ok(Import { quizzes, report: self.report })
     }
 
-    fn draft(
-        &self,
-        title: &str,
-        questions: &[(u32, QuestionDraft)],
-    ) -> Result<QuizDraft, Refusal> {
+    fn draft(&self, title: &str, questions: &[(u32, QuestionDraft)]) -> Result<QuizDraft, Refusal> {
         let language = &self.options.language;
         let title = texts(language, title)?;
         let questions_of_pool = questions.iter().map(|(_, question)| question.clone()).collect();
@@ -290,10 +286,9 @@ pub(crate) fn answers(kind: &KindDraft, language: &Language) -> Vec<AnswerReport
     let text = |texts: &Texts| texts.get(language, language).to_owned();
     let answer = |text: String, points: i32| AnswerReport { text, weight: percent(points) };
     match kind {
-        KindDraft::Single { choices, .. } | KindDraft::Multiple { choices, .. } => choices
-            .iter()
-            .map(|choice| answer(text(&choice.text), choice.credit.into()))
-            .collect(),
+        KindDraft::Single { choices, .. } | KindDraft::Multiple { choices, .. } => {
+            choices.iter().map(|choice| answer(text(&choice.text), choice.credit.into())).collect()
+        }
         KindDraft::Number { accepted } => accepted
             .iter()
             .map(|range| {
@@ -307,9 +302,7 @@ pub(crate) fn answers(kind: &KindDraft, language: &Language) -> Vec<AnswerReport
         KindDraft::Text { accepted, .. } => accepted
             .values()
             .flatten()
-            .map(|accepted| {
-                answer(accepted.text.as_str().to_owned(), accepted.credit.get().into())
-            })
+            .map(|accepted| answer(accepted.text.as_str().to_owned(), accepted.credit.get().into()))
             .collect(),
         KindDraft::Ordering { steps } => {
             let shares = shares(steps.len());

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use minigate_domain::{
     Language,
     quizzes::{
-        AcceptedRange, AcceptedText, BasisPoints, ChoiceDraft, ChoiceId, Decimal, KindDraft, Markup,
-        PairDraft, QuestionDraft, QuestionId, StepDraft, Texts,
+        AcceptedRange, AcceptedText, BasisPoints, ChoiceDraft, ChoiceId, Decimal, KindDraft,
+        Markup, PairDraft, QuestionDraft, QuestionId, StepDraft, Texts,
     },
 };
 
@@ -259,20 +259,10 @@ impl Converter<'_> {
             wrong.for_each(|credit| *credit = cost);
             let detail = "several answers are right, so several are chosen: the right ones share \
                           the marks, and a wrong one costs as much as a right one earns";
-            self.remarks.push(Remark::changed(
-                self.line,
-                "one choice",
-                Cause::KindChanged,
-                detail,
-            ));
+            self.remarks.push(Remark::changed(self.line, "one choice", Cause::KindChanged, detail));
         } else if (total - FULL).abs() > slack {
             let detail = "the weights of the right answers were scaled to 100 % in all";
-            self.remarks.push(Remark::changed(
-                self.line,
-                "weights",
-                Cause::ValueAdjusted,
-                detail,
-            ));
+            self.remarks.push(Remark::changed(self.line, "weights", Cause::ValueAdjusted, detail));
         }
     }
 
@@ -296,9 +286,7 @@ impl Converter<'_> {
         let mut accepted = Vec::new();
         for answer in raw {
             let text = match answer.text.format {
-                Format::Html => {
-                    markup::to_plain(&answer.text.text).note(answer.line, self.remarks)
-                }
+                Format::Html => markup::to_plain(&answer.text.text).note(answer.line, self.remarks),
                 _ => answer.text.text.split_whitespace().collect::<Vec<_>>().join(" "),
             };
             self.explain(answer.line, &text, answer.feedback.as_ref());

@@ -38,7 +38,7 @@ use minigate_domain::{
 pub use examples::examples;
 pub use json::{FILE_FORMAT, parts, to_json};
 pub use report::{
-    Action, AnswerReport, Cause, QuestionReport, REASONS, Reason, Refusal, Remark, Report,
+    Action, AnswerReport, CAUSES, Cause, QuestionReport, REASONS, Reason, Refusal, Remark, Report,
 };
 
 /// The largest file that the route takes, in bytes: 1 MiB.
@@ -104,24 +104,15 @@ enum FileFormat {
 ///
 /// # Errors
 /// The first fault; nothing of such a file is taken.
-pub fn import(
-    file_name: &str,
-    bytes: &[u8],
-    options: &ImportOptions,
-) -> Result<Import, Refusal> {
-    read(file_name, bytes, options).map_err(|refusal| Refusal {
-        file: file_name.to_owned(),
-        ..refusal
-    })
+pub fn import(file_name: &str, bytes: &[u8], options: &ImportOptions) -> Result<Import, Refusal> {
+    read(file_name, bytes, options)
+        .map_err(|refusal| Refusal { file: file_name.to_owned(), ..refusal })
 }
 
 fn read(file_name: &str, bytes: &[u8], options: &ImportOptions) -> Result<Import, Refusal> {
     if bytes.len() > options.max_bytes {
-        let detail = format!(
-            "the file has {} bytes; at most {} are taken",
-            bytes.len(),
-            options.max_bytes
-        );
+        let detail =
+            format!("the file has {} bytes; at most {} are taken", bytes.len(), options.max_bytes);
         return Err(Refusal::new(Reason::TooLarge, detail));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {

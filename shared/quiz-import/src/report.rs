@@ -198,6 +198,19 @@ pub enum Cause {
     KindChanged,
 }
 
+/// All of [`Cause`], for documents and tests.
+pub const CAUSES: [Cause; 9] = [
+    Cause::UnsupportedKind,
+    Cause::NotAQuestion,
+    Cause::UnsafeMarkup,
+    Cause::EmbeddedFile,
+    Cause::UnsafeLink,
+    Cause::FeedbackMoved,
+    Cause::NoCounterpart,
+    Cause::ValueAdjusted,
+    Cause::KindChanged,
+];
+
 /// An element that was dropped or changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Remark {
@@ -287,7 +300,26 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use super::REASONS;
+    use super::{CAUSES, REASONS};
+
+    /// The first column of a table below a heading.
+    fn documented(heading: &str) -> Vec<String> {
+        let document = include_str!("../../../docs/import.md");
+        let (_, section) = document.split_once(heading).expect("a heading");
+        let section = section.split("\n## ").next().expect("a section");
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+        rows.filter_map(|row| Some(row.split_once('`')?.0.to_owned())).collect()
+    }
+
+    #[test]
+    fn reasons_and_causes_are_documented_in_this_order() {
+        assert_eq!(documented("\n## Reasons\n"), REASONS.map(|reason| reason.code().to_owned()));
+        let causes = CAUSES.map(|cause| serde_json::to_value(cause).unwrap());
+        assert_eq!(
+            documented("\n## Causes\n"),
+            causes.map(|cause| cause.as_str().unwrap().to_owned())
+        );
+    }
 
     #[test]
     fn codes_are_unique_and_what_json_says() {

@@ -79,7 +79,8 @@ fn gift_questions_become_ours() {
     let questions: Vec<_> = quiz.draft.questions().collect();
     assert_eq!(questions.len(), 7);
     let english = "en".parse().unwrap();
-    let explanation = |at: usize| questions[at].explanation.as_ref().unwrap().get(&english, &english);
+    let explanation =
+        |at: usize| questions[at].explanation.as_ref().unwrap().get(&english, &english);
     assert_eq!(explanation(2), "4800..4900: Nearly.\n\n\\*: No.");
     assert_eq!(explanation(3), "Both.");
     let KindDraft::Single { choices, .. } = &questions[0].kind else { panic!("a choice") };
@@ -109,9 +110,7 @@ fn all_files_of_gift_pegjs_are_understood() {
             // Those without any question that quizzes have.
             Err(refusal) => {
                 assert_eq!(refusal.reason, Reason::NoQuestions, "{refusal}");
-                let expected = [
-                    "category", "essay", "markdown", "newlineAndLaTeX", "tag_",
-                ];
+                let expected = ["category", "essay", "markdown", "newlineAndLaTeX", "tag_"];
                 assert!(expected.iter().any(|it| name.starts_with(it)), "{refusal}");
             }
         }
@@ -325,15 +324,30 @@ fn a_bad_file_is_refused_as_a_whole_with_its_line() {
         ("a.xml", xml("<quiz>", "<!DOCTYPE q [<!ENTITY a 'b'>]><quiz>"), 2, Reason::XmlEntity),
         ("a.xml", xml("Units &amp;", "Units &nbsp;"), 5, Reason::XmlEntity),
         ("a.xml", deep_xml, 1, Reason::TooDeep),
-        ("a.xml", xml("fraction=\"0\" format", "fraction=\"100\" format"), 4, Reason::TwoRightAnswers),
-        ("a.xml", xml("fraction=\"0\"><text>true", "fraction=\"100\"><text>true"), 20, Reason::TwoRightAnswers),
+        (
+            "a.xml",
+            xml("fraction=\"0\" format", "fraction=\"100\" format"),
+            4,
+            Reason::TwoRightAnswers,
+        ),
+        (
+            "a.xml",
+            xml("fraction=\"0\"><text>true", "fraction=\"100\"><text>true"),
+            20,
+            Reason::TwoRightAnswers,
+        ),
         ("a.json", json("\"format\": 1", "\"format\": 2"), 1, Reason::UnknownVersion),
         ("a.json", "{\"quizzes\": []}".to_owned(), 1, Reason::UnknownVersion),
         ("a.json", json("\"Wer?\"", "\"Wer?"), 10, Reason::MalformedJson),
         ("a.json", json("\"credit\"", "\"credits\""), 8, Reason::MalformedJson),
         ("a.json", json("\"choices\"", "\"hint\": 1,\n\"choices\""), 10, Reason::MalformedJson),
         ("a.json", deep_json, 1, Reason::TooDeep),
-        ("a.json", json("\"nobody\"}", "\"nobody\"}, \"credit\": 10000"), 10, Reason::TwoRightAnswers),
+        (
+            "a.json",
+            json("\"nobody\"}", "\"nobody\"}, \"credit\": 10000"),
+            10,
+            Reason::TwoRightAnswers,
+        ),
         ("a.json", json(", \"credit\": 10000", ""), 10, Reason::NoRightAnswer),
         ("a.json", json("\"draw\": 1", "\"draw\": 2"), 7, Reason::PoolTooLarge),
         ("a.json", json("{\"en\": \"nobody\"}", "{}"), 11, Reason::NoLanguage),
@@ -372,8 +386,10 @@ fn a_bad_file_is_refused_as_a_whole_with_its_line() {
 fn files() -> impl Strategy<Value = String> {
     let gift = ["{", "}", "=", "~", "#", "####", "->", "%50%", "::", "\n\n", "\n", "\\", "[html]"];
     let more = ["$CATEGORY: a/b\n", "T", "1..2", "3:0.1", "// [id:x] [tag:y]\n", "a", " ", "<b>"];
-    let xml = ["<quiz>", "</quiz>", "<question type=\"numerical\">", "</question>", "<text>", "&#0;"];
-    let rest = ["<![CDATA[", "]]>", "</text>", "&lt;", "A. x\n", "ANSWER: A\n", "\"", "[", "]", ","];
+    let xml =
+        ["<quiz>", "</quiz>", "<question type=\"numerical\">", "</question>", "<text>", "&#0;"];
+    let rest =
+        ["<![CDATA[", "]]>", "</text>", "&lt;", "A. x\n", "ANSWER: A\n", "\"", "[", "]", ","];
     let json = ["{\"format\": 1, \"quizzes\": [", "\"id\": \"abc\"", "é", "<script>", "\u{0}"];
     let all = [&gift[..], &more, &xml, &rest, &json].concat();
     proptest::collection::vec(proptest::sample::select(all), 0..30).prop_map(|all| all.concat())

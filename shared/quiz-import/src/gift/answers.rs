@@ -9,10 +9,7 @@ use minigate_domain::quizzes::Decimal;
 use crate::{Reason, Refusal, percent};
 
 /// The answers and the feedback that is shown with all of them.
-pub(super) fn parse(
-    inside: Slice<'_>,
-    format: Format,
-) -> Result<(Answers, Option<Text>), Refusal> {
+pub(super) fn parse(inside: Slice<'_>, format: Format) -> Result<(Answers, Option<Text>), Refusal> {
     let (answers, global) = match inside.find_global() {
         Some(at) => (inside.cut(at), optional_text(inside.skip(at + 4), format)),
         None => (inside, None),

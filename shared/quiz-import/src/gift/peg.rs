@@ -57,7 +57,8 @@ fn of_question(question: &Question) -> Value {
             "Numerical"
         }
         Answers::Matching(pairs) => {
-            let pair = |it: &super::Pair| json!({"subquestion": text(&it.left), "subanswer": it.right});
+            let pair =
+                |it: &super::Pair| json!({"subquestion": text(&it.left), "subanswer": it.right});
             set("matchPairs", pairs.iter().map(pair).collect());
             "Matching"
         }

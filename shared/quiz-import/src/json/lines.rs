@@ -68,7 +68,8 @@ pub(super) fn of(text: &str, wanted: &HashSet<String>) -> Result<HashMap<String,
             _ => {
                 note(&path, line, wanted, &mut found);
                 let rest = bytes.get(at..).unwrap_or_default();
-                let is_end = |it: &u8| matches!(it, b',' | b'}' | b']' | b'\n' | b'{' | b'[' | b'"');
+                let is_end =
+                    |it: &u8| matches!(it, b',' | b'}' | b']' | b'\n' | b'{' | b'[' | b'"');
                 at += rest.iter().position(is_end).unwrap_or(rest.len());
             }
         }

@@ -51,8 +51,7 @@ pub(crate) fn read(file_name: &str, text: &str) -> Result<Import, Refusal> {
     let questions = reader.questions.iter().map(|(path, _)| path.clone());
     let found = lines::of(text, &wanted.into_iter().chain(questions).collect())?;
     let line = |path: &str| found.get(path).copied().unwrap_or(1);
-    let mut report =
-        Report { file: file_name.to_owned(), format: "json", ..Report::default() };
+    let mut report = Report { file: file_name.to_owned(), format: "json", ..Report::default() };
     let mut of_questions: HashMap<&str, Vec<Remark>> = HashMap::new();
     for (path, loss) in &reader.losses {
         let remark = remark(line(path), loss);

@@ -90,7 +90,11 @@ impl Writer {
         self.close_marks(0);
         if !self.attributes.is_empty() {
             let element = format!("attributes {}", self.attributes.join(", "));
-            self.cleaned.drop(element, Cause::UnsafeMarkup, "styles and other attributes are dropped");
+            self.cleaned.drop(
+                element,
+                Cause::UnsafeMarkup,
+                "styles and other attributes are dropped",
+            );
         }
         self.cleaned.text.truncate(self.cleaned.text.trim_end().len());
         if self.is_markup {
@@ -177,7 +181,11 @@ impl Writer {
             }
             Gap::Item => {
                 if !is_first {
-                    out.push_str(if self.lists.len() > 1 || out_is_item(out) { "\n" } else { "\n\n" });
+                    out.push_str(if self.lists.len() > 1 || out_is_item(out) {
+                        "\n"
+                    } else {
+                        "\n\n"
+                    });
                 }
                 out.push_str(&" ".repeat(indent));
                 match self.lists.last_mut() {

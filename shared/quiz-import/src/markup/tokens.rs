@@ -5,8 +5,13 @@ use super::entities;
 pub(super) enum Token {
     /// Decoded.
     Text(String),
-    Open { name: String, attributes: Vec<(String, String)> },
-    Close { name: String },
+    Open {
+        name: String,
+        attributes: Vec<(String, String)>,
+    },
+    Close {
+        name: String,
+    },
     Comment,
     /// The content of an element that is dropped with it.
     Opaque,

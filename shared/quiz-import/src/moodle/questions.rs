@@ -99,7 +99,10 @@ fn body(element: &Element, kind: &str) -> Result<RawBody, Refusal> {
         "multichoice" => RawBody::Choice {
             is_single: Some(flag("single").unwrap_or(true)),
             shuffle: flag("shuffleanswers").unwrap_or(true),
-            choices: element.all("answer").map(|it| choice(it, text(it))).collect::<Result<_, _>>()?,
+            choices: element
+                .all("answer")
+                .map(|it| choice(it, text(it)))
+                .collect::<Result<_, _>>()?,
         },
         "truefalse" => true_or_false(element)?,
         "shortanswer" => RawBody::Text {
@@ -143,11 +146,7 @@ fn true_or_false(element: &Element) -> Result<RawBody, Refusal> {
         (is_true, _) => is_true,
     };
     let feedback = |answer: &Element| answer.child("feedback").and_then(optional_text);
-    Ok(RawBody::TrueFalse {
-        is_true,
-        feedback_true: feedback(yes),
-        feedback_false: feedback(no),
-    })
+    Ok(RawBody::TrueFalse { is_true, feedback_true: feedback(yes), feedback_false: feedback(no) })
 }
 
 fn choice(answer: &Element, text: Text) -> Result<RawChoice, Refusal> {
@@ -246,7 +245,8 @@ fn others(question: &Element, remarks: &mut Vec<Remark>) {
     let mut settings: Vec<&str> = Vec::new();
     for child in &question.children {
         let name = child.name.as_str();
-        let is_empty = child.value().is_empty() && child.children.iter().all(|it| it.name == "text");
+        let is_empty =
+            child.value().is_empty() && child.children.iter().all(|it| it.name == "text");
         if READ.contains(&name) || is_empty {
             continue;
         }
@@ -258,12 +258,7 @@ fn others(question: &Element, remarks: &mut Vec<Remark>) {
         }
         let element = format!("<{name}> {}", crate::markup::short(child.value()));
         let detail = "quizzes have no place for it";
-        remarks.push(Remark::dropped(
-            child.line,
-            element.trim_end(),
-            Cause::NoCounterpart,
-            detail,
-        ));
+        remarks.push(Remark::dropped(child.line, element.trim_end(), Cause::NoCounterpart, detail));
     }
     if !settings.is_empty() {
         let element = format!("settings {}", settings.join(", "));
