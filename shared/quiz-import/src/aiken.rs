@@ -32,7 +32,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<RawEntry>, Refusal> {
                 return Err(Refusal::new(reason, detail).at(number));
             }
             let done = std::mem::take(&mut question);
-            entries.push(RawEntry::Question(done.finish(letter, number)?));
+            entries.push(RawEntry::Question(Box::new(done.finish(letter, number)?)));
         } else if let Some((letter, text)) = choice(line).filter(|_| !question.text.is_empty()) {
             question.choice(number, letter, text)?;
         } else if question.choices.is_empty() {

@@ -37,7 +37,7 @@ pub(crate) fn quizzes(
     for entry in entries {
         match entry {
             RawEntry::Category { line, path } => builder.category(line, &path)?,
-            RawEntry::Question(question) => builder.question(question)?,
+            RawEntry::Question(question) => builder.question(*question)?,
         }
     }
     builder.finish(file_name)

@@ -11,7 +11,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum RawEntry {
     Category { line: u32, path: String },
-    Question(RawQuestion),
+    Question(Box<RawQuestion>),
 }
 
 #[derive(Debug)]
@@ -84,7 +84,9 @@ pub(crate) fn percent(whole: u8) -> Decimal {
 pub(crate) fn of_gift(file: File) -> Vec<RawEntry> {
     let entry = |entry: crate::gift::Entry| match entry.body {
         Body::Category(path) => RawEntry::Category { line: entry.line, path },
-        Body::Question(question) => RawEntry::Question(of_question(entry.line, question)),
+        Body::Question(question) => {
+            RawEntry::Question(Box::new(of_question(entry.line, *question)))
+        }
     };
     file.entries.into_iter().map(entry).collect()
 }

@@ -39,7 +39,7 @@ pub enum Body {
     /// `$CATEGORY: a/b/c`; the questions after it belong to it.
     Category(String),
     /// A question, or a description, which has no answers.
-    Question(Question),
+    Question(Box<Question>),
 }
 
 /// A question as written.
@@ -182,7 +182,7 @@ pub fn parse(text: &str) -> Result<File, Refusal> {
         }
         let Some((line, _)) = lines.first() else { continue };
         let question = question(lines, std::mem::take(&mut notes))?;
-        entries.push(Entry { line: *line, body: Body::Question(question) });
+        entries.push(Entry { line: *line, body: Body::Question(Box::new(question)) });
     }
     Ok(File { entries })
 }

@@ -102,8 +102,8 @@ impl<'a> Iterator for Tokens<'a> {
 
 /// The tag at the start of a text that begins with `<`, and its width in bytes.
 pub(super) fn tag(text: &str) -> Option<(Token, usize)> {
-    if text.starts_with("<!--") {
-        let width = text[4..].find("-->").map_or(text.len(), |at| at + 7);
+    if let Some(comment) = text.strip_prefix("<!--") {
+        let width = comment.find("-->").map_or(text.len(), |at| at + 7);
         return Some((Token::Comment, width));
     }
     if text.starts_with("<!") || text.starts_with("<?") {

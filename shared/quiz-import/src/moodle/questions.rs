@@ -60,7 +60,7 @@ pub(super) fn entry(element: &Element) -> Result<RawEntry, Refusal> {
         let path = element.child("category").map(Element::value).unwrap_or_default().to_owned();
         return Ok(RawEntry::Category { line: element.line, path });
     }
-    question(element, kind).map(RawEntry::Question)
+    Ok(RawEntry::Question(Box::new(question(element, kind)?)))
 }
 
 fn question(element: &Element, kind: &str) -> Result<RawQuestion, Refusal> {
