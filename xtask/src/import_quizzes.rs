@@ -115,6 +115,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
             return Err(format!("two quizzes would be called `{}`; import them apart", quiz.id));
         }
     }
+    if !arguments.is_dry && quizzes.is_empty() {
+        return Err("nothing of these files can be imported".to_owned());
+    }
     if !arguments.is_dry {
         send(&quizzes, &arguments.endpoint, &authorization()?)?;
     }

@@ -28,10 +28,13 @@ pub(crate) fn quizzes(
     entries: Vec<RawEntry>,
     options: &ImportOptions,
 ) -> Result<Import, Refusal> {
+    if entries.is_empty() {
+        return Err(Refusal::new(Reason::NoQuestions, "the file has no question"));
+    }
     let mut builder = Builder {
         options,
         report: Report { file: file_name.to_owned(), format, ..Report::default() },
-        groups: vec![Group::new(String::new(), title_of_file(file_name))],
+        groups: vec![Group::new(None, String::new(), title_of_file(file_name))],
         at: 0,
     };
     for entry in entries {
@@ -45,6 +48,8 @@ pub(crate) fn quizzes(
 
 /// The questions of a category.
 struct Group {
+    /// Where the category is named; nothing for the questions before the first.
+    line: Option<u32>,
     path: String,
     title: String,
     /// Divided where one quiz would be too large.
@@ -58,8 +63,8 @@ struct Part {
 }
 
 impl Group {
-    fn new(path: String, title: String) -> Self {
-        Self { path, title, parts: vec![Part::default()] }
+    fn new(line: Option<u32>, path: String, title: String) -> Self {
+        Self { line, path, title, parts: vec![Part::default()] }
     }
 
     fn title_of_part(&self, part: usize) -> String {
@@ -96,7 +101,7 @@ impl Builder<'_> {
                 return Err(Refusal::new(Reason::TooMany, detail).at(line));
             }
             None => {
-                self.groups.push(Group::new(path.to_owned(), name.trim().to_owned()));
+                self.groups.push(Group::new(Some(line), path.to_owned(), name.trim().to_owned()));
                 self.groups.len() - 1
             }
         };
@@ -162,7 +167,16 @@ impl Builder<'_> {
         group.title_of_part(group.parts.len() - 1)
     }
 
-    fn finish(self, file_name: &str) -> Result<Import, Refusal> {
+    fn finish(mut self, file_name: &str) -> Result<Import, Refusal> {
+        for group in &self.groups {
+            let is_empty = group.parts.iter().all(|part| part.questions.is_empty());
+            if let Some(line) = group.line.filter(|_| is_empty) {
+                let element = format!("category {}", group.path);
+                let detail = "no question of it is imported";
+                let remark = Remark::dropped(line, element, Cause::NoCounterpart, detail);
+                self.report.remarks.push(remark);
+            }
+        }
         let mut quizzes: Vec<ImportedQuiz> = Vec::new();
         for group in &self.groups {
             for (number, part) in group.parts.iter().enumerate() {
@@ -174,13 +188,6 @@ impl Builder<'_> {
                 let draft = self.draft(&title, &part.questions)?;
                 quizzes.push(ImportedQuiz { id, version: None, draft });
             }
-        }
-        if quizzes.is_empty() {
-            let detail = match self.report.questions.first() {
-                Some(_) => "the file has no question of a kind that quizzes have",
-                None => "the file has no question",
-            };
-            return Err(Refusal::new(Reason::NoQuestions, detail));
         }
         if quizzes.len() > MAX_QUIZZES {
             let detail = format!("a file has at most {MAX_QUIZZES} quizzes");

@@ -85,7 +85,7 @@ pub struct ImportedQuiz {
 /// What came of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
-    /// At least one quiz.
+    /// The quizzes; none if nothing of the file can be in one, which the report then explains.
     pub quizzes: Vec<ImportedQuiz>,
     /// All that was read, dropped and changed.
     pub report: Report,
@@ -111,8 +111,7 @@ pub fn import(file_name: &str, bytes: &[u8], options: &ImportOptions) -> Result<
 
 fn read(file_name: &str, bytes: &[u8], options: &ImportOptions) -> Result<Import, Refusal> {
     if bytes.len() > options.max_bytes {
-        let detail =
-            format!("the file has {} bytes; at most {} are taken", bytes.len(), options.max_bytes);
+        let detail = format!("the file has more than {} bytes", options.max_bytes);
         return Err(Refusal::new(Reason::TooLarge, detail));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {

@@ -14,7 +14,7 @@ pub enum Reason {
     NotUtf8,
     /// Neither the name nor the content tells a format.
     UnknownFormat,
-    /// Nothing in it can be imported.
+    /// There is no question in it, not even one of another kind.
     NoQuestions,
     /// More quizzes, questions or answers than there may be.
     TooMany,
