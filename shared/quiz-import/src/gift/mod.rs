@@ -13,6 +13,7 @@ mod tests;
 
 use minigate_domain::quizzes::Decimal;
 
+use self::blocks::Notes;
 use crate::{Reason, Refusal};
 
 pub use peg::to_peg_json;
@@ -168,7 +169,7 @@ pub struct Pair {
 pub fn parse(text: &str) -> Result<File, Refusal> {
     let mut entries = Vec::new();
     // What comments say of the question that follows them.
-    let mut notes = blocks::Notes::default();
+    let mut notes = Notes::default();
     for block in blocks::split(text) {
         notes.add(&block.comments);
         let mut lines = block.lines.as_slice();
@@ -177,7 +178,7 @@ pub fn parse(text: &str) -> Result<File, Refusal> {
         {
             let category = category.trim_start_matches([' ', '\t']).to_owned();
             entries.push(Entry { line: *line, body: Body::Category(category) });
-            notes = blocks::Notes::default();
+            notes = Notes::default();
             lines = rest;
         }
         let Some((line, _)) = lines.first() else { continue };
@@ -187,7 +188,7 @@ pub fn parse(text: &str) -> Result<File, Refusal> {
     Ok(File { entries })
 }
 
-fn question(lines: &[(u32, &str)], notes: blocks::Notes) -> Result<Question, Refusal> {
+fn question(lines: &[(u32, &str)], notes: Notes) -> Result<Question, Refusal> {
     let source = scan::Source::of(lines);
     let mut rest = source.all().trim_start();
     let mut title = None;
@@ -233,8 +234,6 @@ fn question(lines: &[(u32, &str)], notes: blocks::Notes) -> Result<Question, Ref
     }
     Ok(make(Text { format: stem_format, text: stem }, is_embedded, answers, global_feedback))
 }
-
-use blocks::Notes;
 
 /// A comment may stand behind the closing brace.
 fn without_comment(after: scan::Slice<'_>) -> scan::Slice<'_> {

@@ -38,13 +38,15 @@ pub fn sanitise(text: &str) -> Cleaned {
     for _ in 0..MAX_PASSES {
         let next = pass(&cleaned.text);
         if next.text == cleaned.text {
-            break;
+            return cleaned;
         }
         cleaned.text = next.text;
         for loss in next.losses {
             cleaned.lose(loss.element, loss.action, loss.reason, loss.detail);
         }
     }
+    // Only a text that is made to outlast the passes comes here.
+    cleaned.text = escape::from_plain(&cleaned.text);
     cleaned
 }
 
