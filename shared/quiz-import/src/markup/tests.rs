@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use super::{Newlines, from_plain, sanitise, to_markup, to_plain};
 
@@ -177,6 +178,28 @@ fn has_tag(text: &str) -> bool {
     })
 }
 
+/// What another reader of Markdown finds in a text that the subset does not have.
+fn found_by_others(text: &str) -> Vec<String> {
+    let extended = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_GFM;
+    let mut found = Vec::new();
+    for options in [Options::empty(), extended] {
+        for event in Parser::new_ext(text, options) {
+            match event {
+                Event::Html(html) | Event::InlineHtml(html) => found.push(format!("HTML {html}")),
+                Event::Start(Tag::Image { dest_url, .. }) => {
+                    found.push(format!("image {dest_url}"))
+                }
+                Event::Start(Tag::Link { dest_url, .. }) if !dest_url.starts_with("https://") => {
+                    found.push(format!("link {dest_url}"));
+                }
+                Event::Start(Tag::HtmlBlock) => found.push("a block of HTML".to_owned()),
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
 /// Text that is likely to mean something.
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
@@ -231,6 +254,7 @@ proptest! {
                 let label = after.split('[').next().unwrap_or_default();
                 prop_assert!(!label.contains("]("), "{text:?} gave {result:?}");
             }
+            prop_assert_eq!(found_by_others(&result), Vec::<String>::new(), "{:?}", result);
             // Nothing is left to be done.
             prop_assert_eq!(sanitise(&result).text, result, "{:?}", text);
         }
