@@ -43,6 +43,7 @@ pub(crate) fn question(
     if let RawBody::Unsupported(cause) = raw.body {
         let detail = match cause {
             Cause::NotAQuestion => "text without a question is not imported",
+            Cause::NoCounterpart => "a number has more digits than a quiz can hold",
             _ => "quizzes have no questions of this kind",
         };
         let remark = Remark::dropped(raw.line, raw.kind.clone(), cause, detail);

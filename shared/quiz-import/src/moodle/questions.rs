@@ -118,7 +118,7 @@ fn body(element: &Element, kind: &str) -> Result<RawBody, Refusal> {
                 RawBody::Number(numbers.into_iter().flatten().collect())
             }
             // A number that no quiz can hold, such as 6.02E23.
-            _ => RawBody::Unsupported(Cause::UnsupportedKind),
+            _ => RawBody::Unsupported(Cause::NoCounterpart),
         },
         "matching" => RawBody::Matching(element.all("subquestion").map(pair).collect()),
         "ordering" => RawBody::Ordering(steps(element)?),
