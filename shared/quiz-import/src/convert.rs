@@ -318,9 +318,14 @@ impl Converter<'_> {
 
     fn numbers(&mut self, raw: &[RawNumber]) -> Result<KindDraft, Obstacle> {
         let mut accepted = Vec::new();
-        for RawNumber { line, number, weight, feedback } in raw {
+        for RawNumber { line, number, rounded, weight, feedback } in raw {
             let line = if *line == 0 { self.line } else { *line };
             let credit = self.credit(line, *weight, "a number")?;
+            for written in rounded {
+                let element = format!("number {written}");
+                let detail = "it was rounded to nine digits behind the point";
+                self.remarks.push(Remark::changed(line, element, Cause::ValueAdjusted, detail));
+            }
             let Some(number) = number else {
                 let detail = "no range contains all other numbers";
                 self.remarks.push(Remark::dropped(line, "answer *", Cause::NoCounterpart, detail));

@@ -24,6 +24,7 @@ pub mod gift;
 mod json;
 pub mod markup;
 mod moodle;
+mod number;
 mod percent;
 mod raw;
 mod report;

@@ -34,7 +34,7 @@ pub enum Reason {
     MalformedAnswer,
     /// A weight beyond −100 to 100 percent.
     WeightOutOfRange,
-    /// A number that is none, or has more than nine digits before or after its point.
+    /// A number that is none, is beyond 12 digits, or a range from more to less.
     BadNumber,
     /// Moodle XML: not well-formed, or not a quiz.
     MalformedXml,
