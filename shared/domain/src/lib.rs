@@ -7,6 +7,7 @@
 mod accounts;
 mod audit;
 mod entropy;
+mod idempotency;
 mod identity;
 mod limits;
 mod profile;
@@ -18,12 +19,12 @@ mod time;
 pub use accounts::{InvalidTier, Tier};
 pub use audit::AuditEntry;
 pub use entropy::Entropy;
+pub use idempotency::{IdempotencyKey, InvalidIdempotencyKey, NamedRequest, Repetition};
 pub use identity::{AttemptId, BotId, CertificateId, InvalidId, SessionId, UserId};
 pub use limits::{LimitChange, LimitChanges, LimitMode, WithoutStore};
 pub use profile::{DisplayName, InvalidField, Language, Notifications, Profile, ProfileChange};
 pub use sessions::{
-    IdempotencyKey, InvalidIdempotencyKey, Opening, Origin, RefreshOutcome, Rotated, Rotation,
-    Session, Sessions, explain_failed_rotation,
+    Opening, Origin, RefreshOutcome, Rotated, Rotation, Session, Sessions, explain_failed_rotation,
 };
 pub use settings::{SETTINGS_FORMAT, SettingsOverride, SettingsOverrides};
 pub use time::{Clock, Timestamp};

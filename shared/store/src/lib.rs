@@ -16,6 +16,7 @@ mod cache;
 mod call;
 mod documents;
 mod error;
+mod idempotency;
 mod keys;
 mod limits;
 mod profile;
