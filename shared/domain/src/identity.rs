@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::Entropy;
+use crate::{Entropy, Timestamp};
 
 /// A text that is not an id of the kind asked for.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -146,8 +146,17 @@ random_id! {
 }
 
 random_id! {
-    /// The id of an attempt at a quiz: 128 random bits, written as 32 lower-case hexadecimal digits.
+    /// The id of an attempt at a quiz, written as 32 lower-case hexadecimal digits: 48 bits of the moment of
+    /// its start in milliseconds, so that ids are in the order of time, and 80 random bits.
     AttemptId, "attempt id"
+}
+
+impl AttemptId {
+    /// A new id of an attempt that starts at this moment.
+    pub fn at(start: Timestamp, entropy: &dyn Entropy) -> Self {
+        let random = Self::random(entropy).0 & ((1 << 80) - 1);
+        Self((u128::from(start.unix_millis() & ((1 << 48) - 1)) << 80) | random)
+    }
 }
 
 random_id! {

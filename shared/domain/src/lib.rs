@@ -5,6 +5,7 @@
 //! it is tested by calling it.
 
 mod accounts;
+pub mod attempts;
 mod audit;
 mod entropy;
 mod idempotency;
