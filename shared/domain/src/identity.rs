@@ -157,6 +157,14 @@ impl AttemptId {
         let random = Self::random(entropy).0 & ((1 << 80) - 1);
         Self((u128::from(start.unix_millis() & ((1 << 48) - 1)) << 80) | random)
     }
+
+    /// Which of [`SHARDS`](Self::SHARDS) equal parts of all attempts it belongs to.
+    pub const fn shard(self) -> u8 {
+        (self.0 % Self::SHARDS as u128) as u8
+    }
+
+    /// Into how many parts attempts are spread where all of them are kept in one order.
+    pub const SHARDS: u8 = 16;
 }
 
 random_id! {

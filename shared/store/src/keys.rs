@@ -5,8 +5,15 @@
 //! | `Main` | profile of a user | `USER#<user id>` | `ACCOUNT#PROFILE` |
 //! | `Main` | sessions of a user | `USER#<user id>` | `ACCOUNT#SESSIONS` |
 //! | `Main` | tier that was given to a user | `USER#<user id>` | `ACCOUNT#TIER` |
+//! | `Main` | an attempt of a user | `USER#<user id>` | `ATTEMPT#<attempt>` |
+//! | `Main` | what a user has open, done and passed of a quiz | `USER#<user id>` | `STATE#<quiz>` |
+//! | `Main` | an open attempt, by its deadline | `DUE#<shard>` | `<milliseconds>#<user id>#<attempt>` |
 //! | `Main` | what was changed of the limits | `LIMITS` | `POLICIES` |
 //! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` |
+//! | `Main` | a quiz without its content | `QUIZ#<quiz>` | `META` |
+//! | `Main` | the draft of a quiz, with its answers | `QUIZ#<quiz>` | `DRAFT` |
+//! | `Main` | a published version of a quiz, with its key | `QUIZ#<quiz>` | `V#<version, four digits>` |
+//! | `Main` | a quiz in a list | `CATALOG#<topic or *>#<language or *>` | `<title in lower case>#<quiz>` |
 //! | `Main` | effects outside DynamoDB, which the crate `minigate-outbox` owns | `OUTBOX#<lane>#<shard>`, `OUTBOX#<lane>#parked`, `OUTBOX#<lane>#unknown` | `<milliseconds>#<id>` |
 //! | `Main` | marks of what was done, which the same crate owns | `ONCE#<worker>#<cause>` | `ONCE` |
 //! | `Volatile` | requests that were named by an idempotency key | `IDEM#<user id>#<route>#<key>` | – |
@@ -22,7 +29,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use minigate_domain::{NamedRequest, Timestamp, UserId};
+use minigate_domain::{
+    AttemptId, NamedRequest, Timestamp, UserId,
+    attempts::Attempt,
+    quizzes::{QuizId, QuizList, Version},
+};
 
 use crate::call::string;
 
@@ -103,6 +114,40 @@ pub(crate) fn tier(user_id: UserId) -> MainKey {
     MainKey { partition: user(user_id), sort: TIER }
 }
 
+/// The sort keys of a quiz. These two are neighbours, and before all versions.
+pub(crate) const QUIZ_DRAFT: &str = "DRAFT";
+pub(crate) const QUIZ_META: &str = "META";
+
+pub(crate) fn quiz(id: &QuizId) -> MainKey {
+    MainKey { partition: format!("QUIZ#{id}"), sort: QUIZ_META }
+}
+
+pub(crate) fn quiz_draft(id: &QuizId) -> MainKey {
+    MainKey { sort: QUIZ_DRAFT, ..quiz(id) }
+}
+
+pub(crate) fn quiz_version(id: &QuizId, version: Version) -> HashMap<String, AttributeValue> {
+    let sort = format!("V#{:04}", version.get());
+    [(PARTITION_KEY, quiz(id).partition), (SORT_KEY, sort)]
+        .map(|(name, value)| (name.to_owned(), string(value)))
+        .into()
+}
+
+/// The partition of a list of quizzes. No topic and no language is a `*`.
+pub(crate) fn catalogue(QuizList { topic, language }: &QuizList) -> String {
+    let topic = topic.as_ref().map_or("*", |topic| topic.as_str());
+    let language = language.as_ref().map_or("*", |language| language.as_str());
+    format!("CATALOG#{topic}#{language}")
+}
+
+/// The place of a quiz in a list: by its title, of which 60 characters count, so that the key stays below
+/// the 1,024 bytes that DynamoDB allows.
+pub(crate) fn catalogue_entry(title: &str, id: &QuizId) -> String {
+    let title: String = title.chars().take(60).flat_map(char::to_lowercase).collect();
+    let words: Vec<_> = title.split_whitespace().collect();
+    format!("{}#{id}", words.join(" "))
+}
+
 /// The item in `Volatile` with what the caches of all instances did for a namespace.
 pub(crate) fn cache_counts(namespace: &str) -> String {
     format!("COUNTS#{namespace}")
@@ -117,4 +162,38 @@ pub(crate) fn replay_guard(hash: &str) -> String {
 pub(crate) fn named_request(request: &NamedRequest) -> String {
     let NamedRequest { user_id, route, key, .. } = request;
     format!("IDEM#{user_id}#{route}#{key}")
+}
+
+/// The sort keys of a user's attempts, in the order of time.
+pub(crate) const ATTEMPT_PREFIX: &str = "ATTEMPT#";
+
+/// The key of an item in `Main` with any sort key.
+pub(crate) fn in_main(partition: String, sort: String) -> HashMap<String, AttributeValue> {
+    [(PARTITION_KEY, partition), (SORT_KEY, sort)]
+        .map(|(name, value)| (name.to_owned(), string(value)))
+        .into()
+}
+
+pub(crate) fn attempt(user_id: UserId, id: AttemptId) -> HashMap<String, AttributeValue> {
+    in_main(user(user_id), format!("{ATTEMPT_PREFIX}{id}"))
+}
+
+/// What a user has open, done and passed of a quiz.
+pub(crate) fn quiz_state(user_id: UserId, quiz: &QuizId) -> HashMap<String, AttributeValue> {
+    in_main(user(user_id), format!("STATE#{quiz}"))
+}
+
+/// The partition of a shard of the open attempts.
+pub(crate) fn due_shard(shard: u8) -> String {
+    format!("DUE#{shard:x}")
+}
+
+/// The sort keys in such a partition begin with the deadline.
+pub(crate) fn due_moment(deadline: Timestamp) -> String {
+    format!("{:013}", deadline.unix_millis())
+}
+
+pub(crate) fn due(attempt: &Attempt) -> HashMap<String, AttributeValue> {
+    let Attempt { id, user_id, deadline, .. } = attempt;
+    in_main(due_shard(id.shard()), format!("{}#{user_id}#{id}", due_moment(*deadline)))
 }

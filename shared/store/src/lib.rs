@@ -10,6 +10,7 @@
 //! accounts has: it invalidates the account on other instances.
 
 mod accounts;
+pub mod attempts;
 mod audit;
 mod backoff;
 mod cache;
@@ -20,6 +21,7 @@ mod idempotency;
 mod keys;
 mod limits;
 mod profile;
+mod quizzes;
 mod sessions;
 mod settings;
 
@@ -31,6 +33,10 @@ pub use documents::{ChangeDocument, Documents};
 pub use error::StoreError;
 pub use keys::Tables;
 pub use profile::ChangeOutcome;
+pub use quizzes::{
+    ArchiveOutcome, CataloguePage, KeyedVersion, KnownDraft, PublishOutcome, PublishedVersion,
+    PutDraft, PutDraftOutcome, QuizChange, StoredDraft,
+};
 pub use sessions::RevokeOutcome;
 
 /// The product's data. Cloning is cheap: clones share one client and its connections.

@@ -7,5 +7,6 @@ mod bed;
 mod cache;
 mod limits;
 mod profile;
+mod quizzes;
 mod sessions;
 mod settings;

@@ -1,0 +1,242 @@
+//! Scoring an attempt, by whoever notices first that it is over.
+
+use std::{collections::HashMap, sync::Arc};
+
+use aws_sdk_dynamodb::{
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{Delete, KeysAndAttributes, TransactWriteItem, Update},
+};
+use minigate_domain::{
+    AttemptId, Timestamp, UserId,
+    attempts::{Attempt, Score, score},
+    quizzes::{QuizId, Version},
+};
+
+use super::{
+    ENTITY, decode_attempt,
+    state::{QuizState, decode_state},
+};
+use crate::{
+    KeyedVersion, Store, StoreError,
+    backoff::{Backoff, CONTENTION},
+    call::{
+        Item, encoded, failed, first_failure, not_built, number, sort_key, throttled_in_part,
+        transaction_failed,
+    },
+    keys::{self, SORT_KEY},
+    quizzes::decode_keyed_version,
+};
+
+/// An attempt that may be over.
+#[derive(Clone, Debug)]
+pub struct ScoreAttempt {
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The attempt.
+    pub id: AttemptId,
+    /// Its quiz.
+    pub quiz: QuizId,
+    /// Its version.
+    pub version: Version,
+    /// That version with its key, if it is known; otherwise it is read.
+    pub keyed: Option<Arc<KeyedVersion>>,
+    /// When it is to be scored.
+    pub when: ScoreWhen,
+}
+
+/// When an attempt is to be scored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScoreWhen {
+    /// Now: the user submits it.
+    Submitted,
+    /// Only if its time is over.
+    Due,
+}
+
+/// An attempt that was scored, now or before.
+#[derive(Clone, Debug)]
+pub struct Scored {
+    /// The attempt with its score.
+    pub attempt: Attempt,
+    /// Its version with the key.
+    pub keyed: Arc<KeyedVersion>,
+    /// Whether this call scored it.
+    pub is_first: bool,
+}
+
+/// What became of it.
+#[derive(Clone, Debug)]
+pub enum ScoreOutcome {
+    /// It has a score.
+    Scored(Box<Scored>),
+    /// It is open, and its time is not over.
+    Open(Box<Attempt>),
+    /// The user has no such attempt.
+    NotFound,
+}
+
+/// All that a score depends on, as it was read.
+struct Read {
+    attempt: Attempt,
+    state: QuizState,
+    keyed: Arc<KeyedVersion>,
+}
+
+impl Store {
+    /// Scores an attempt, unless it was scored before: one batch of reads and one transaction, which does
+    /// everything that the score has for a consequence. If the attempt has changed meanwhile, both again.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Refused`], [`StoreError::Corrupt`] or
+    /// [`StoreError::Contended`].
+    pub async fn score_attempt(
+        &self,
+        request: &ScoreAttempt,
+        now: Timestamp,
+    ) -> Result<ScoreOutcome, StoreError> {
+        let mut backoff = Backoff::new(CONTENTION, (request.id, now));
+        let (mut attempts, mut keyed) = (1, request.keyed.clone());
+        loop {
+            let Some(read) = self.read_to_score(request, keyed).await? else {
+                return Ok(ScoreOutcome::NotFound);
+            };
+            let Read { mut attempt, state, keyed: read_version } = read;
+            if attempt.score.is_some() {
+                let scored = Scored { attempt, keyed: read_version, is_first: false };
+                return Ok(ScoreOutcome::Scored(Box::new(scored)));
+            }
+            if request.when == ScoreWhen::Due && !attempt.is_due(now) {
+                return Ok(ScoreOutcome::Open(Box::new(attempt)));
+            }
+            let KeyedVersion { published, key } = &*read_version;
+            let score = score(&attempt, &published.quiz, key, now);
+            let writes = self.scoring(&attempt, &score, &state, now)?;
+            // The SDK adds an idempotency token of its own and repeats the call with the same one.
+            let written =
+                self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
+            match written {
+                Ok(_) => {
+                    attempt.rev += 1;
+                    attempt.score = Some(score);
+                    let scored = Scored { attempt, keyed: read_version, is_first: true };
+                    return Ok(ScoreOutcome::Scored(Box::new(scored)));
+                }
+                Err(error) if is_raced(&error) => {}
+                Err(error) => return Err(transaction_failed(error)),
+            }
+            keyed = Some(read_version);
+            if !backoff.pause().await {
+                return Err(StoreError::Contended { operation: "score_attempt", attempts });
+            }
+            attempts += 1;
+        }
+    }
+
+    /// The writes of a score. The first one has as its condition that the attempt is as it was read, the second
+    /// that it is the open one of its quiz.
+    fn scoring(
+        &self,
+        attempt: &Attempt,
+        score: &Score,
+        state: &QuizState,
+        now: Timestamp,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let main = &self.tables.main;
+        let closing = Update::builder()
+            .table_name(main)
+            .set_key(Some(keys::attempt(attempt.user_id, attempt.id)))
+            .condition_expression("#rev = :read AND attribute_not_exists(#score)")
+            .update_expression("SET #score = :score, #rev = :next")
+            .expression_attribute_names("#rev", "rev")
+            .expression_attribute_names("#score", "score")
+            .expression_attribute_values(":read", number(attempt.rev))
+            .expression_attribute_values(":next", number(attempt.rev + 1))
+            .expression_attribute_values(":score", encoded(ENTITY, score)?)
+            .build()
+            .map_err(not_built)?;
+        let state = self.closing(attempt, score, state, now)?;
+        let done = Delete::builder().table_name(main).set_key(Some(keys::due(attempt)));
+        let done = done.build().map_err(not_built)?;
+        Ok(vec![
+            TransactWriteItem::builder().update(closing).build(),
+            TransactWriteItem::builder().update(state).build(),
+            TransactWriteItem::builder().delete(done).build(),
+        ])
+    }
+
+    async fn read_to_score(
+        &self,
+        request: &ScoreAttempt,
+        keyed: Option<Arc<KeyedVersion>>,
+    ) -> Result<Option<Read>, StoreError> {
+        let ScoreAttempt { user_id, id, quiz, version, .. } = request;
+        let mut wanted = vec![keys::attempt(*user_id, *id), keys::quiz_state(*user_id, quiz)];
+        if keyed.is_none() {
+            wanted.push(keys::quiz_version(quiz, *version));
+        }
+        let mut found = self.read_items(wanted.clone()).await?;
+        let Some(attempt) = found.remove(&wanted[0]) else { return Ok(None) };
+        let state = found.remove(&wanted[1]).map(decode_state).transpose()?.unwrap_or_default();
+        let keyed = match keyed {
+            Some(keyed) => keyed,
+            None => {
+                let item = found.remove(&wanted[2]).unwrap_or_default();
+                Arc::new(decode_keyed_version(&item)?)
+            }
+        };
+        Ok(Some(Read { attempt: decode_attempt(attempt)?, state, keyed }))
+    }
+
+    /// The items with these keys in `Main`, by their keys: one consistent batch, and more only for keys that
+    /// DynamoDB has left out.
+    async fn read_items(&self, wanted: Vec<Item>) -> Result<Found, StoreError> {
+        let mut backoff = Backoff::new(CONTENTION, format!("{:?}", wanted.first()));
+        let (mut found, mut wanted) = (Found::default(), wanted);
+        loop {
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(wanted))
+                .consistent_read(true)
+                .build()
+                .map_err(not_built)?;
+            let output = self
+                .client
+                .batch_get_item()
+                .request_items(&self.tables.main, request)
+                .send()
+                .await
+                .map_err(|error| failed("BatchGetItem", error))?;
+            for items in output.responses.unwrap_or_default().into_values() {
+                found.0.extend(items);
+            }
+            let left = output.unprocessed_keys.unwrap_or_default().into_values();
+            wanted = left.flat_map(|keys| keys.keys).collect();
+            if wanted.is_empty() {
+                return Ok(found);
+            }
+            if !backoff.pause().await {
+                return Err(throttled_in_part());
+            }
+        }
+    }
+}
+
+/// Items that a batch has found.
+#[derive(Default)]
+struct Found(Vec<Item>);
+
+impl Found {
+    fn remove(
+        &mut self,
+        key: &HashMap<String, aws_sdk_dynamodb::types::AttributeValue>,
+    ) -> Option<Item> {
+        // Sort keys of one batch differ, whatever the partition.
+        let sort = key.get(SORT_KEY)?.as_s().ok()?;
+        let at = self.0.iter().position(|item| sort_key(item) == Some(sort))?;
+        Some(self.0.swap_remove(at))
+    }
+}
+
+/// Whether somebody else has changed what the score depends on.
+fn is_raced(error: &aws_sdk_dynamodb::error::SdkError<TransactWriteItemsError>) -> bool {
+    matches!(first_failure(error), Some((_, "ConditionalCheckFailed" | "TransactionConflict")))
+}
