@@ -6,6 +6,7 @@
 
 mod accounts;
 mod audit;
+pub mod certificates;
 mod entropy;
 mod identity;
 mod limits;
@@ -17,7 +18,7 @@ mod time;
 pub use accounts::{InvalidTier, Tier};
 pub use audit::AuditEntry;
 pub use entropy::Entropy;
-pub use identity::{BotId, InvalidId, SessionId, UserId};
+pub use identity::{BotId, CertificateId, InvalidId, SessionId, SubjectId, UserId};
 pub use limits::{LimitChange, LimitChanges, LimitMode, WithoutStore};
 pub use profile::{DisplayName, InvalidField, Language, Notifications, Profile, ProfileChange};
 pub use sessions::{

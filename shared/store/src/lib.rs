@@ -14,6 +14,7 @@ mod audit;
 mod backoff;
 mod cache;
 mod call;
+mod certificates;
 mod documents;
 mod error;
 mod keys;
@@ -26,6 +27,10 @@ use aws_sdk_dynamodb::Client;
 
 pub use accounts::{Account, OneTimeUse, OpenOutcome, OpenSession, OpenedSession};
 pub use cache::{CacheCounts, CountedCache};
+pub use certificates::{
+    CertificateCursor, CertificateKey, CertificatePage, InvalidCursor, KeepSignature, NameOutcome,
+    RevokeCertificate, StoredCertificate, certificate_items, found_taken,
+};
 pub use documents::{ChangeDocument, Documents};
 pub use error::StoreError;
 pub use keys::Tables;
