@@ -107,13 +107,7 @@ macro_rules! random_id {
             type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                let invalid =
-                    InvalidId { kind: $kind, expected: "32 lower-case hexadecimal digits" };
-                let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-                if text.len() != 32 || !text.bytes().all(is_digit) {
-                    return Err(invalid);
-                }
-                u128::from_str_radix(text, 16).map(Self).map_err(|_| invalid)
+                parse_hexadecimal(text, $kind).map(Self)
             }
         }
 
@@ -133,6 +127,17 @@ macro_rules! random_id {
     };
 }
 
+/// One spelling for each id: 32 lower-case digits.
+fn parse_hexadecimal(text: &str, kind: &'static str) -> Result<u128, InvalidId> {
+    let invalid = InvalidId { kind, expected: "32 lower-case hexadecimal digits" };
+    let canonical = text.len() == 32
+        && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    if !canonical {
+        return Err(invalid);
+    }
+    u128::from_str_radix(text, 16).map_err(|_| invalid)
+}
+
 random_id! {
     /// The id of a session: 128 random bits, written as 32 lower-case hexadecimal digits.
     ///
@@ -141,9 +146,13 @@ random_id! {
 }
 
 random_id! {
-    /// The id of a certificate: 128 random bits, written as 32 lower-case hexadecimal digits.
-    ///
-    /// Whoever knows it can read the certificate, so nobody can guess one.
+    /// The id of an attempt at a quiz: 128 random bits, written as 32 lower-case hexadecimal digits.
+    AttemptId, "attempt id"
+}
+
+random_id! {
+    /// The id of a certificate: 128 random bits, written as 32 lower-case hexadecimal digits. Whoever
+    /// has it may read the certificate.
     CertificateId, "certificate id"
 }
 

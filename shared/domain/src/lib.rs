@@ -8,9 +8,11 @@ mod accounts;
 mod audit;
 pub mod certificates;
 mod entropy;
+mod idempotency;
 mod identity;
 mod limits;
 mod profile;
+pub mod quizzes;
 mod sessions;
 mod settings;
 mod time;
@@ -18,12 +20,12 @@ mod time;
 pub use accounts::{InvalidTier, Tier};
 pub use audit::AuditEntry;
 pub use entropy::Entropy;
-pub use identity::{BotId, CertificateId, InvalidId, SessionId, SubjectId, UserId};
+pub use idempotency::{IdempotencyKey, InvalidIdempotencyKey, NamedRequest, Repetition};
+pub use identity::{AttemptId, BotId, CertificateId, InvalidId, SessionId, SubjectId, UserId};
 pub use limits::{LimitChange, LimitChanges, LimitMode, WithoutStore};
 pub use profile::{DisplayName, InvalidField, Language, Notifications, Profile, ProfileChange};
 pub use sessions::{
-    IdempotencyKey, InvalidIdempotencyKey, Opening, Origin, RefreshOutcome, Rotated, Rotation,
-    Session, Sessions, explain_failed_rotation,
+    Opening, Origin, RefreshOutcome, Rotated, Rotation, Session, Sessions, explain_failed_rotation,
 };
 pub use settings::{SETTINGS_FORMAT, SettingsOverride, SettingsOverrides};
 pub use time::{Clock, Timestamp};

@@ -14,6 +14,7 @@
 //! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` |
 //! | `Main` | effects outside DynamoDB, which the crate `minigate-outbox` owns | `OUTBOX#<lane>#<shard>`, `OUTBOX#<lane>#parked`, `OUTBOX#<lane>#unknown` | `<milliseconds>#<id>` |
 //! | `Main` | marks of what was done, which the same crate owns | `ONCE#<worker>#<cause>` | `ONCE` |
+//! | `Volatile` | requests that were named by an idempotency key | `IDEM#<user id>#<route>#<key>` | – |
 //! | `Volatile` | init data used up (one-time use) | `REPLAY#<hash>` | – |
 //! | `Volatile` | state of the rate limits, which the crate `minigate-limiter` owns | `LIMIT#<n>#<user, address or API key>` | – |
 //! | `Volatile` | stamps of invalidated tags, which the crate `minigate-cache` owns | `CACHE#tag#<tag>`, `CACHE#ns#<namespace>` | – |
@@ -27,7 +28,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use minigate_domain::{
-    CertificateId, Timestamp, UserId,
+    CertificateId, NamedRequest, Timestamp, UserId,
     certificates::{StatusList, StatusSlot},
 };
 
@@ -149,4 +150,10 @@ pub(crate) fn cache_counts(namespace: &str) -> String {
 /// The guard in `Volatile` of init data that was exchanged for a session.
 pub(crate) fn replay_guard(hash: &str) -> String {
     format!("REPLAY#{hash}")
+}
+
+/// The record in `Volatile` of a request that its client named. A key has no `#`.
+pub(crate) fn named_request(request: &NamedRequest) -> String {
+    let NamedRequest { user_id, route, key, .. } = request;
+    format!("IDEM#{user_id}#{route}#{key}")
 }

@@ -17,6 +17,7 @@ mod call;
 mod certificates;
 mod documents;
 mod error;
+mod idempotency;
 mod keys;
 mod limits;
 mod profile;

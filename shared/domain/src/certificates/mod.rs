@@ -11,12 +11,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::status::{InvalidList, MAX_DRAWS, StatusList, StatusSlot};
-use crate::{CertificateId, DisplayName, Entropy, Language, SubjectId, Timestamp, UserId};
+use crate::{
+    AttemptId, CertificateId, DisplayName, Entropy, Language, SubjectId, Timestamp, UserId,
+    quizzes::{BasisPoints, CertificateRules, QuizId, Version},
+};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The longest a certificate may be renewed before its end.
-const LONGEST_RENEWAL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How long before its end a certificate may be renewed at the earliest, if its quiz does not say.
+const USUAL_RENEWAL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The most characters of a title and of a description that a certificate repeats, so that a signed one stays
 /// small enough to hand around.
@@ -28,26 +31,26 @@ const MAX_DESCRIPTION_CHARS: usize = 500;
 pub struct Pass {
     /// Who passed.
     pub holder: UserId,
-    /// The id of the attempt.
-    pub attempt: String,
-    /// The id of the quiz.
-    pub quiz: String,
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The quiz.
+    pub quiz: QuizId,
     /// The version of the quiz that the attempt is pinned to.
-    pub version: u32,
+    pub version: Version,
     /// The title of that version, in `language`.
     pub title: String,
     /// Its description, in `language`; may be empty.
     pub description: String,
-    /// The language of both.
+    /// The language of the attempt.
     pub language: Language,
-    /// The score, in basis points (8,750 is 87.5 %), at most 10,000.
-    pub score: u16,
-    /// The score that passes, in basis points.
-    pub pass_mark: u16,
+    /// The share of all marks that was earned.
+    pub score: BasisPoints,
+    /// The share that passes.
+    pub pass_mark: BasisPoints,
     /// When the attempt was scored.
     pub passed_at: Timestamp,
-    /// How long the certificate is good; `None`: for ever.
-    pub valid_days: Option<u32>,
+    /// What the version says of certificates.
+    pub rules: CertificateRules,
 }
 
 /// A certificate as it is stored, without its signature.
@@ -62,26 +65,29 @@ pub struct Certificate {
     pub holder: Option<UserId>,
     /// The attempt; `None` once the holder was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attempt: Option<String>,
-    /// The id of the quiz.
-    pub quiz: String,
+    pub attempt: Option<AttemptId>,
+    /// The quiz.
+    pub quiz: QuizId,
     /// The version of the quiz.
-    pub version: u32,
+    pub version: Version,
     /// The title of that version.
     pub title: String,
     /// Its description.
     pub description: String,
     /// The language of both.
     pub language: Language,
-    /// The score, in basis points.
-    pub score: u16,
-    /// The score that passes, in basis points.
-    pub pass_mark: u16,
+    /// The share of all marks that was earned.
+    pub score: BasisPoints,
+    /// The share that passes.
+    pub pass_mark: BasisPoints,
     /// When it was issued, in whole seconds.
     pub issued_at: Timestamp,
     /// When it ends, in whole seconds; `None`: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// From when on it may be renewed, in whole seconds; `None` if it does not end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewable_from: Option<Timestamp>,
     /// Its place in a status list, which says whether it was revoked.
     pub slot: StatusSlot,
     /// The name that the holder has put on it.
@@ -123,6 +129,8 @@ impl Certificate {
         let issued_at = pass.passed_at.to_whole_second();
         let title = clipped(&pass.title, MAX_TITLE_CHARS);
         let description = clipped(&pass.description, MAX_DESCRIPTION_CHARS);
+        let validity = pass.rules.valid_days.map(|days| DAY * u32::from(days));
+        let days_before = pass.rules.renewal.as_ref().map(|rules| rules.days_before);
         Self {
             id: CertificateId::random(entropy),
             subject: SubjectId::random(entropy),
@@ -133,10 +141,13 @@ impl Certificate {
             description: if description.is_empty() { title.clone() } else { description },
             title,
             language: pass.language,
-            score: pass.score.min(10_000),
-            pass_mark: pass.pass_mark.min(10_000),
+            score: pass.score,
+            pass_mark: pass.pass_mark,
             issued_at,
-            expires_at: pass.valid_days.map(|days| issued_at.after(DAY * days)),
+            expires_at: validity.map(|validity| issued_at.after(validity)),
+            renewable_from: validity.map(|validity| {
+                issued_at.after(validity.saturating_sub(time_to_renew(validity, days_before)))
+            }),
             slot: StatusSlot::draw(issued_at, 0, entropy),
             name: None,
             revision: 1,
@@ -151,26 +162,23 @@ impl Certificate {
         Self { slot: StatusSlot::draw(self.issued_at, taken, entropy), ..self }
     }
 
-    /// When it may be renewed: in the last quarter of its time, and in its last 30 days at the earliest.
-    pub fn renewable_from(&self) -> Option<Timestamp> {
-        let ends = self.expires_at?;
-        let before = LONGEST_RENEWAL.min(ends.since(self.issued_at) / 4);
-        let millis = u64::try_from(before.as_millis()).unwrap_or(u64::MAX);
-        let from = Timestamp::from_unix_millis(ends.unix_millis().saturating_sub(millis));
-        Some(from.to_whole_second())
-    }
-
     /// What it is worth now. It ends at the second that it names.
     pub fn standing(&self, now: Timestamp) -> Standing {
         if self.revoked.is_some() {
             return Standing::Revoked;
         }
-        match (self.expires_at, self.renewable_from()) {
+        match (self.expires_at, self.renewable_from) {
             (Some(ends), _) if now >= ends => Standing::Expired,
             (_, Some(from)) if now >= from => Standing::RenewalDue,
             _ => Standing::Valid,
         }
     }
+}
+
+/// How long before its end a certificate may be renewed: what its quiz says, otherwise the last quarter of
+/// its time, at most 30 days.
+fn time_to_renew(validity: Duration, days_before: Option<u16>) -> Duration {
+    days_before.map_or(USUAL_RENEWAL.min(validity / 4), |days| DAY * u32::from(days))
 }
 
 /// The beginning of a text on one line: JSON-LD processors differ in how they write control characters,
@@ -189,6 +197,7 @@ fn clipped(text: &str, max_chars: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quizzes::RenewalRules;
 
     struct Counting;
 
@@ -198,24 +207,24 @@ mod tests {
         }
     }
 
-    fn pass(valid_days: Option<u32>) -> Pass {
+    fn pass(rules: CertificateRules) -> Pass {
         Pass {
             holder: UserId::new(42).unwrap(),
-            attempt: "a".to_owned(),
-            quiz: "rust-basics".to_owned(),
-            version: 3,
+            attempt: AttemptId::random(&Counting),
+            quiz: "rust-basics".parse().unwrap(),
+            version: Version::FIRST,
             title: "Rust\n basics".to_owned(),
             description: String::new(),
             language: Language::english(),
-            score: 8_750,
-            pass_mark: 8_000,
+            score: BasisPoints::ALL,
+            pass_mark: BasisPoints::NONE,
             passed_at: Timestamp::from_unix_millis(1_760_000_000_123),
-            valid_days,
+            rules,
         }
     }
 
-    fn issued(valid_days: Option<u32>) -> Certificate {
-        Certificate::for_pass(pass(valid_days), &Counting)
+    fn issued(valid_days: Option<u16>) -> Certificate {
+        Certificate::for_pass(pass(CertificateRules { valid_days, renewal: None }), &Counting)
     }
 
     #[test]
@@ -238,12 +247,18 @@ mod tests {
     }
 
     #[test]
-    fn it_is_renewed_in_its_last_quarter_or_its_last_month() {
+    fn it_is_renewed_when_its_quiz_says_or_in_its_last_quarter_or_month() {
         let at = |certificate: &Certificate, days: u32| certificate.issued_at.after(DAY * days);
         let long = issued(Some(730));
-        assert_eq!(long.renewable_from(), Some(at(&long, 700)));
+        assert_eq!(long.renewable_from, Some(at(&long, 700)));
+        for (days_before, from) in [(60, 670), (365, 365), (730, 0), (1_000, 0)] {
+            let renewal = Some(RenewalRules { days_before, questions: 1 });
+            let rules = CertificateRules { valid_days: Some(730), renewal };
+            let certificate = Certificate::for_pass(pass(rules), &Counting);
+            assert_eq!(certificate.renewable_from, Some(at(&long, from)));
+        }
         let short = issued(Some(8));
-        assert_eq!(short.renewable_from(), Some(at(&short, 6)));
+        assert_eq!(short.renewable_from, Some(at(&short, 6)));
         let standing = |days| short.standing(at(&short, days));
         assert_eq!(standing(5), Standing::Valid);
         assert_eq!(standing(6), Standing::RenewalDue);

@@ -14,7 +14,7 @@ use super::ENTITY;
 use crate::{
     Store, StoreError,
     call::{Item, first_failure, not_built, string, transaction_failed},
-    keys::{self, MainKey, PARTITION_KEY, SORT_KEY},
+    keys::{self, PARTITION_KEY, SORT_KEY},
 };
 
 /// Which of [`certificate_items`] is the place in the status list.

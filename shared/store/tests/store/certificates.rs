@@ -2,8 +2,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use minigate_domain::{
-    CertificateId, Entropy, Language, Timestamp,
+    AttemptId, CertificateId, Entropy, Language, Timestamp,
     certificates::{Certificate, Pass, Revocation, StatusList},
+    quizzes::{CertificateRules, Version},
 };
 use minigate_store::{
     CertificateKey, KeepSignature, NameOutcome, RevokeCertificate, StoreError, StoredCertificate,
@@ -15,16 +16,16 @@ use crate::bed::{Bed, user_id};
 fn pass(holder: u64, at: Timestamp) -> Pass {
     Pass {
         holder: user_id(holder),
-        attempt: "attempt".to_owned(),
-        quiz: "rust-basics".to_owned(),
-        version: 3,
+        attempt: AttemptId::random(&SeededEntropy::new(holder)),
+        quiz: "rust-basics".parse().unwrap(),
+        version: Version::FIRST,
         title: "Rust basics".to_owned(),
         description: "Ownership and borrowing".to_owned(),
         language: Language::english(),
-        score: 8_750,
-        pass_mark: 8_000,
+        score: 8_750.try_into().unwrap(),
+        pass_mark: 8_000.try_into().unwrap(),
         passed_at: at,
-        valid_days: Some(730),
+        rules: CertificateRules { valid_days: Some(730), renewal: None },
     }
 }
 
