@@ -173,6 +173,11 @@ random_id! {
     CertificateId, "certificate id"
 }
 
+random_id! {
+    /// Whom a certificate is about: 128 random bits that lead to no user, and to no other certificate.
+    SubjectId, "subject id"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@
 mod accounts;
 pub mod attempts;
 mod audit;
+pub mod certificates;
 mod entropy;
 mod idempotency;
 mod identity;
@@ -21,7 +22,7 @@ pub use accounts::{InvalidTier, Tier};
 pub use audit::AuditEntry;
 pub use entropy::Entropy;
 pub use idempotency::{IdempotencyKey, InvalidIdempotencyKey, NamedRequest, Repetition};
-pub use identity::{AttemptId, BotId, CertificateId, InvalidId, SessionId, UserId};
+pub use identity::{AttemptId, BotId, CertificateId, InvalidId, SessionId, SubjectId, UserId};
 pub use limits::{LimitChange, LimitChanges, LimitMode, WithoutStore};
 pub use profile::{DisplayName, InvalidField, Language, Notifications, Profile, ProfileChange};
 pub use sessions::{

@@ -8,6 +8,11 @@
 //! | `Main` | an attempt of a user | `USER#<user id>` | `ATTEMPT#<attempt>` |
 //! | `Main` | what a user has open, done and passed of a quiz | `USER#<user id>` | `STATE#<quiz>` |
 //! | `Main` | an open attempt, by its deadline | `DUE#<shard>` | `<milliseconds>#<user id>#<attempt>` |
+//! | `Main` | pointer to a certificate of a user | `USER#<user id>` | `CERT#<milliseconds>#<certificate id>` |
+//! | `Main` | certificate | `CERT#<certificate id>` | `CERT` |
+//! | `Main` | place of a certificate in a status list | `STATUS#<list>` | `TAKEN#<index>` |
+//! | `Main` | revoked certificate of a status list | `STATUS#<list>` | `REVOKED#<index>` |
+//! | `Main` | public keys that have signed certificates | `CERTKEYS` | `<key id>` |
 //! | `Main` | what was changed of the limits | `LIMITS` | `POLICIES` |
 //! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` |
 //! | `Main` | a quiz without its content | `QUIZ#<quiz>` | `META` |
@@ -30,8 +35,9 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use minigate_domain::{
-    AttemptId, NamedRequest, Timestamp, UserId,
+    AttemptId, CertificateId, NamedRequest, Timestamp, UserId,
     attempts::Attempt,
+    certificates::{StatusList, StatusSlot},
     quizzes::{QuizId, QuizList, Version},
 };
 
@@ -80,6 +86,37 @@ pub(crate) const DOCUMENTS: &str = "LIMITS";
 /// The sort keys of the documents: what was changed of the limits, and of the settings.
 pub(crate) const POLICIES: &str = "POLICIES";
 pub(crate) const SETTINGS: &str = "SETTINGS";
+
+/// The sort keys of a user's certificates, in the order of time until the year 2286.
+pub(crate) const CERTIFICATES_PREFIX: &str = "CERT#";
+
+/// The sort key of a certificate in the list of its holder.
+pub(crate) fn certificate_pointer(issued_at: Timestamp, id: CertificateId) -> String {
+    format!("{CERTIFICATES_PREFIX}{:013}#{id}", issued_at.unix_millis())
+}
+
+pub(crate) fn certificate(id: CertificateId) -> MainKey {
+    MainKey { partition: format!("CERT#{id}"), sort: "CERT" }
+}
+
+/// The partition of a status list. What was revoked sorts before what is taken, so that a query finds all
+/// of it first.
+pub(crate) fn status_list(list: StatusList) -> String {
+    format!("STATUS#{list}")
+}
+
+pub(crate) const REVOKED_PREFIX: &str = "REVOKED#";
+
+pub(crate) fn taken(slot: StatusSlot) -> String {
+    format!("TAKEN#{:06}", slot.index)
+}
+
+pub(crate) fn revoked(slot: StatusSlot) -> String {
+    format!("{REVOKED_PREFIX}{:06}", slot.index)
+}
+
+/// The partition of the public keys that have signed certificates.
+pub(crate) const CERTIFICATE_KEYS: &str = "CERTKEYS";
 
 /// The partition of `Audit` with what administrators did.
 pub(crate) const AUDIT_TRAIL: &str = "SYSTEM";

@@ -15,6 +15,7 @@ mod audit;
 mod backoff;
 mod cache;
 mod call;
+mod certificates;
 mod documents;
 mod error;
 mod idempotency;
@@ -29,6 +30,10 @@ use aws_sdk_dynamodb::Client;
 
 pub use accounts::{Account, OneTimeUse, OpenOutcome, OpenSession, OpenedSession};
 pub use cache::{CacheCounts, CountedCache};
+pub use certificates::{
+    CertificateCursor, CertificateKey, CertificatePage, InvalidCursor, KeepSignature, NameOutcome,
+    RevokeCertificate, StoredCertificate, certificate_items, found_taken,
+};
 pub use documents::{ChangeDocument, Documents};
 pub use error::StoreError;
 pub use keys::Tables;

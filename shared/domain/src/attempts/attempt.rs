@@ -74,6 +74,9 @@ pub struct Score {
     pub passed: bool,
     /// What each question earned; negative where it cost a penalty.
     pub by_question: BTreeMap<QuestionId, Marks>,
+    /// The certificate that it was issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateId>,
 }
 
 /// What a new attempt is made of.

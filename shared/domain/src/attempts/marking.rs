@@ -32,6 +32,7 @@ pub fn score(attempt: &Attempt, quiz: &PublishedQuiz, key: &AnswerKey, now: Time
         share,
         passed: share >= quiz.rules.pass_mark,
         by_question,
+        certificate: None,
     }
 }
 

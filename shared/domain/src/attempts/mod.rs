@@ -28,6 +28,7 @@
 
 mod answer;
 mod attempt;
+mod certifying;
 mod marking;
 mod normal;
 mod paper;
@@ -37,6 +38,7 @@ mod tests;
 
 pub use answer::{AnswerKind, AnswerText, Given, Misfit, Shape};
 pub use attempt::{Answer, AnswerRefusal, Attempt, NewAttempt, Score};
+pub use certifying::HeldCertificate;
 pub use marking::score;
 pub use paper::{Asked, Length, Paper};
 pub use review::{Review, Reviewed, Right, Verdict};

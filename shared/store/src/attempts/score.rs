@@ -7,8 +7,9 @@ use aws_sdk_dynamodb::{
     types::{Delete, KeysAndAttributes, TransactWriteItem, Update},
 };
 use minigate_domain::{
-    AttemptId, Timestamp, UserId,
-    attempts::{Attempt, Score, score},
+    AttemptId, Entropy, Timestamp, UserId,
+    attempts::{Attempt, HeldCertificate, Score, score},
+    certificates::{Certificate, MAX_DRAWS},
     quizzes::{QuizId, Version},
 };
 
@@ -23,9 +24,13 @@ use crate::{
         Item, encoded, failed, first_failure, not_built, number, sort_key, throttled_in_part,
         transaction_failed,
     },
+    certificates::{certificate_items, found_taken},
     keys::{self, SORT_KEY},
     quizzes::decode_keyed_version,
 };
+
+/// Where the writes of a certificate begin in the transaction.
+const FIRST_OF_CERTIFICATE: usize = 3;
 
 /// An attempt that may be over.
 #[derive(Clone, Debug)]
@@ -93,9 +98,10 @@ impl Store {
         &self,
         request: &ScoreAttempt,
         now: Timestamp,
+        entropy: &dyn Entropy,
     ) -> Result<ScoreOutcome, StoreError> {
         let mut backoff = Backoff::new(CONTENTION, (request.id, now));
-        let (mut attempts, mut keyed) = (1, request.keyed.clone());
+        let (mut attempts, mut keyed, mut places_taken) = (1, request.keyed.clone(), 0);
         loop {
             let Some(read) = self.read_to_score(request, keyed).await? else {
                 return Ok(ScoreOutcome::NotFound);
@@ -109,8 +115,14 @@ impl Store {
                 return Ok(ScoreOutcome::Open(Box::new(attempt)));
             }
             let KeyedVersion { published, key } = &*read_version;
-            let score = score(&attempt, &published.quiz, key, now);
-            let writes = self.scoring(&attempt, &score, &state, now)?;
+            let mut score = score(&attempt, &published.quiz, key, now);
+            let pass = attempt.certifies(&score, &published.quiz, state.certificate.as_ref());
+            let certificate = pass.map(|pass| {
+                let certificate = Certificate::for_pass(pass, entropy);
+                certificate.redraw(places_taken, entropy)
+            });
+            score.certificate = certificate.as_ref().map(|certificate| certificate.id);
+            let writes = self.scoring(&attempt, &score, &state, certificate.as_ref(), now)?;
             // The SDK adds an idempotency token of its own and repeats the call with the same one.
             let written =
                 self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
@@ -120,6 +132,13 @@ impl Store {
                     attempt.score = Some(score);
                     let scored = Scored { attempt, keyed: read_version, is_first: true };
                     return Ok(ScoreOutcome::Scored(Box::new(scored)));
+                }
+                Err(error)
+                    if places_taken < MAX_DRAWS && found_taken(&error, FIRST_OF_CERTIFICATE) =>
+                {
+                    places_taken += 1;
+                    keyed = Some(read_version);
+                    continue;
                 }
                 Err(error) if is_raced(&error) => {}
                 Err(error) => return Err(transaction_failed(error)),
@@ -139,6 +158,7 @@ impl Store {
         attempt: &Attempt,
         score: &Score,
         state: &QuizState,
+        certificate: Option<&Certificate>,
         now: Timestamp,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let main = &self.tables.main;
@@ -154,14 +174,20 @@ impl Store {
             .expression_attribute_values(":score", encoded(ENTITY, score)?)
             .build()
             .map_err(not_built)?;
-        let state = self.closing(attempt, score, state, now)?;
+        let held = certificate.map(HeldCertificate::of);
+        let state = self.closing(attempt, score, state, held.as_ref(), now)?;
         let done = Delete::builder().table_name(main).set_key(Some(keys::due(attempt)));
         let done = done.build().map_err(not_built)?;
-        Ok(vec![
+        let mut writes = vec![
             TransactWriteItem::builder().update(closing).build(),
             TransactWriteItem::builder().update(state).build(),
             TransactWriteItem::builder().delete(done).build(),
-        ])
+        ];
+        debug_assert_eq!(writes.len(), FIRST_OF_CERTIFICATE);
+        if let Some(certificate) = certificate {
+            writes.extend(certificate_items(main, certificate)?);
+        }
+        Ok(writes)
     }
 
     async fn read_to_score(

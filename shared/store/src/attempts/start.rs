@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
-    types::{Put, TransactWriteItem},
+    types::{ConditionCheck, Put, TransactWriteItem},
 };
 use minigate_domain::{AttemptId, NamedRequest, Repetition, Timestamp, attempts::Attempt};
 
@@ -11,7 +11,7 @@ use super::{ENTITY, state::decode_state};
 use crate::{
     Store, StoreError,
     backoff::{Backoff, CONFLICT},
-    call::{Item, not_built, number, transaction_failed},
+    call::{Item, first_failure, not_built, number, string, transaction_failed},
     idempotency::{record, repetition},
     keys::{self, PARTITION_KEY},
 };
@@ -19,6 +19,7 @@ use crate::{
 /// Where the writes stand in the transaction.
 const RECORD: usize = 0;
 const STATE: usize = 1;
+const CERTIFICATE: usize = 4;
 
 /// An attempt that is to start.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +48,10 @@ pub enum StartOutcome {
     },
     /// The user has started as many attempts today as they may.
     UsedUp,
+    /// The certificate that it was to renew is not the user's newest of this quiz, or was revoked.
+    NotRenewable,
+    /// That certificate may be renewed only from this moment on.
+    TooEarly(Timestamp),
 }
 
 impl Store {
@@ -73,7 +78,12 @@ impl Store {
                 Some(Repetition::UnderWay) if backoff.pause().await => {}
                 Some(repetition) => return Ok(StartOutcome::Repeated(repetition)),
                 None => match state_at_failure(&error) {
-                    Some(item) => return explain(item),
+                    Some(item) => return explain(item, start),
+                    None if first_failure(&error)
+                        == Some((CERTIFICATE, "ConditionalCheckFailed")) =>
+                    {
+                        return Ok(StartOutcome::NotRenewable);
+                    }
                     None => return Err(transaction_failed(error)),
                 },
             }
@@ -99,16 +109,27 @@ impl Store {
         };
         let mut due = keys::due(attempt);
         due.insert("user".to_owned(), number(attempt.user_id.get()));
-        due.insert("attempt".to_owned(), crate::call::string(attempt.id));
-        due.insert("quiz".to_owned(), crate::call::string(attempt.quiz.as_str()));
+        due.insert("attempt".to_owned(), string(attempt.id));
+        due.insert("quiz".to_owned(), string(attempt.quiz.as_str()));
         due.insert("version".to_owned(), number(attempt.version.get()));
         let opening = self.opening(attempt, *attempts_a_day)?;
-        Ok(vec![
+        let mut writes = vec![
             record(&self.tables.volatile, request, &attempt.id.to_string(), now)?,
             TransactWriteItem::builder().update(opening).build(),
             put(item)?,
             put(due)?,
-        ])
+        ];
+        if let Some(renews) = attempt.renews {
+            let check = ConditionCheck::builder()
+                .table_name(&self.tables.main)
+                .set_key(Some(keys::certificate(renews).into_attributes()))
+                .condition_expression("holder = :holder AND attribute_not_exists(revoked)")
+                .expression_attribute_values(":holder", number(attempt.user_id.get()))
+                .build()
+                .map_err(not_built)?;
+            writes.push(TransactWriteItem::builder().condition_check(check).build());
+        }
+        Ok(writes)
     }
 }
 
@@ -124,9 +145,22 @@ fn state_at_failure(error: &SdkError<TransactWriteItemsError>) -> Option<Item> {
         .then(|| reason.item().cloned().unwrap_or_default())
 }
 
-fn explain(item: Item) -> Result<StartOutcome, StoreError> {
-    Ok(match decode_state(item)?.open {
-        Some((id, deadline)) => StartOutcome::Open { id, deadline },
-        None => StartOutcome::UsedUp,
-    })
+fn explain(item: Item, start: &StartAttempt<'_>) -> Result<StartOutcome, StoreError> {
+    let state = decode_state(item)?;
+    if let Some((id, deadline)) = state.open {
+        return Ok(StartOutcome::Open { id, deadline });
+    }
+    let renews = start.attempt.renews;
+    if let Some(renews) = renews {
+        let held = state.certificate.filter(|held| held.id == renews);
+        let Some(held) = held else { return Ok(StartOutcome::NotRenewable) };
+        match held.renewable_from {
+            None => return Ok(StartOutcome::NotRenewable),
+            Some(from) if from > start.attempt.started_at => {
+                return Ok(StartOutcome::TooEarly(from));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(StartOutcome::UsedUp)
 }

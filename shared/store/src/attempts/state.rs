@@ -7,14 +7,14 @@ use aws_sdk_dynamodb::types::{
 };
 use minigate_domain::{
     AttemptId, Timestamp,
-    attempts::{Attempt, Score},
+    attempts::{Attempt, HeldCertificate, Score},
     quizzes::{BasisPoints, Version},
 };
 use serde::Deserialize;
 
 use crate::{
     Store, StoreError,
-    call::{Item, decoded, not_built, number, string},
+    call::{Item, decoded, encoded, not_built, number, string},
     keys,
 };
 
@@ -34,6 +34,8 @@ pub struct QuizState {
     pub best: Option<Best>,
     /// The versions that were passed.
     pub passed: BTreeSet<Version>,
+    /// The newest certificate.
+    pub certificate: Option<HeldCertificate>,
     /// How many attempts were started, by the day since 1970.
     pub starts: BTreeMap<u64, u64>,
 }
@@ -80,6 +82,9 @@ pub(super) fn decode_state(item: Item) -> Result<QuizState, StoreError> {
         let Open { open, open_until } = decoded(ENTITY, item.clone())?;
         state.open = Some((open, open_until));
     }
+    if let Some(AttributeValue::M(held)) = item.get("certificate") {
+        state.certificate = Some(decoded(ENTITY, held.clone())?);
+    }
     if item.contains_key("best") {
         state.best = Some(decoded(ENTITY, item)?);
     }
@@ -98,11 +103,24 @@ impl Store {
 
     /// The write that makes an attempt the open one and counts it, if there is none and fewer than `limit` were
     /// started on its day.
+    ///
+    /// One that renews a certificate needs that to be the newest and renewable.
     pub(super) fn opening(&self, attempt: &Attempt, limit: u8) -> Result<Update, StoreError> {
-        self.update_state(attempt)
-            .condition_expression(
-                "attribute_not_exists(#open) AND (attribute_not_exists(#starts) OR #starts < :limit)",
-            )
+        let mut condition =
+            "attribute_not_exists(#open) AND (attribute_not_exists(#starts) OR #starts < :limit)"
+                .to_owned();
+        let mut update = self.update_state(attempt);
+        if let Some(renews) = attempt.renews {
+            condition += " AND #certificate.#id = :renews AND #certificate.#from <= :now";
+            update = update
+                .expression_attribute_names("#certificate", "certificate")
+                .expression_attribute_names("#id", "id")
+                .expression_attribute_names("#from", "renewable_from")
+                .expression_attribute_values(":renews", string(renews))
+                .expression_attribute_values(":now", number(attempt.started_at.unix_millis()));
+        }
+        update
+            .condition_expression(condition)
             .update_expression("SET #open = :open, #until = :until ADD #starts :one")
             .expression_attribute_names("#starts", starts_on(day(attempt.started_at)))
             .expression_attribute_values(":open", string(attempt.id))
@@ -119,6 +137,7 @@ impl Store {
         attempt: &Attempt,
         score: &Score,
         state: &QuizState,
+        issued: Option<&HeldCertificate>,
         now: Timestamp,
     ) -> Result<Update, StoreError> {
         let (mut set, mut remove) = (Vec::new(), vec!["#open".to_owned(), "#until".to_owned()]);
@@ -126,8 +145,15 @@ impl Store {
             .update_state(attempt)
             .condition_expression("#open = :open")
             .expression_attribute_values(":open", string(attempt.id));
-        if state.best.is_none_or(|best| best.share < score.share) {
-            set = vec!["best = :best", "best_at = :at", "best_attempt = :open"];
+        if let Some(issued) = issued {
+            set.push("#certificate = :certificate");
+            update = update
+                .expression_attribute_names("#certificate", "certificate")
+                .expression_attribute_values(":certificate", encoded(ENTITY, issued)?);
+        }
+        let is_best = state.best.is_none_or(|best| best.share < score.share);
+        if is_best && !attempt.is_renewal() {
+            set.extend(["best = :best", "best_at = :at", "best_attempt = :open"]);
             update = update
                 .expression_attribute_values(":best", number(u64::from(score.share.get())))
                 .expression_attribute_values(":at", number(score.at.unix_millis()));

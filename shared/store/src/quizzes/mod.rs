@@ -28,6 +28,7 @@ use minigate_domain::{
 pub use catalogue::CataloguePage;
 pub use draft::{KnownDraft, PutDraft, PutDraftOutcome, StoredDraft};
 pub use publish::{ArchiveOutcome, PublishOutcome};
+pub(crate) use version::decode_keyed_version;
 pub use version::{KeyedVersion, PublishedVersion};
 
 use self::item::{QuizItem, decode_quiz};

@@ -5,6 +5,7 @@ mod accounts;
 mod audit;
 mod bed;
 mod cache;
+mod certificates;
 mod limits;
 mod profile;
 mod quizzes;
