@@ -5,11 +5,13 @@
 //! | service | what it owns |
 //! |---|---|
 //! | [`accounts`] | profiles, sessions and tiers of users, and the memory of them |
+//! | [`attempts`] | attempts at quizzes, and who scores them |
 //!
 //! This crate knows neither HTTP nor the wire: its outcomes are values, which the platform and the
 //! handlers answer, and its errors are what nobody can do anything about but try later.
 
 pub mod accounts;
+pub mod attempts;
 mod background;
 
 pub use background::{Background, WorkPanicked};
