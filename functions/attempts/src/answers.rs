@@ -6,7 +6,7 @@ use minigate_domain::{
     attempts::{AnswerText, Given},
     quizzes::{ChoiceId, Decimal},
 };
-use minigate_platform::{Code, Problem, schemas};
+use minigate_platform::{Code, Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,19 +18,19 @@ const MAX_OPTIONS: usize = 40;
 #[serde(deny_unknown_fields)]
 pub(crate) struct AnswerIn {
     /// Of the kind `single`: the id of a choice.
-    #[schema(value_type = Option<schemas::ChoiceId>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 32, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     choice: Option<ChoiceId>,
     /// Of the kind `multiple`: the ids of choices. Empty takes the answer back.
-    #[schema(value_type = Option<Vec<schemas::ChoiceId>>, max_items = 40)]
+    #[schema(value_type = Option<Vec<String>>, max_items = 40)]
     choices: Option<BTreeSet<ChoiceId>>,
     /// Of the kind `number`: a decimal number as text, at most 12 digits before and 9 after the point.
-    #[schema(value_type = Option<schemas::DecimalText>)]
+    #[schema(value_type = Option<String>, max_length = 23, pattern = "^[+-]?[0-9]{0,12}(\\.[0-9]{0,9})?$")]
     number: Option<Decimal>,
     /// Of the kind `text`: a few words.
-    #[schema(value_type = Option<schemas::AnswerText>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 500)]
     text: Option<AnswerText>,
     /// Of the kind `ordering`: the ids of all steps, the first one first.
-    #[schema(value_type = Option<Vec<schemas::ChoiceId>>, max_items = 40)]
+    #[schema(value_type = Option<Vec<String>>, max_items = 40)]
     order: Option<Vec<ChoiceId>>,
     /// Of the kind `matching`: the id of an answer for each prompt's id. Prompts may be left out.
     #[schema(value_type = Option<BTreeMap<String, String>>)]
@@ -64,7 +64,9 @@ impl AnswerIn {
         };
         if options > MAX_OPTIONS {
             let field = only.kind().field();
-            return Err(Problem::new(Code::BODY_INVALID).field(field, "must have at most 40 options"));
+            return Err(
+                Problem::new(Code::BODY_INVALID).field(field, "must have at most 40 options")
+            );
         }
         Ok(only)
     }
@@ -75,23 +77,23 @@ impl AnswerIn {
 pub(crate) struct AnswerOut {
     /// Of the kind `single`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schemas::ChoiceId>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 32, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     choice: Option<ChoiceId>,
     /// Of the kind `multiple`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<schemas::ChoiceId>>)]
+    #[schema(value_type = Option<Vec<String>>)]
     choices: Option<BTreeSet<ChoiceId>>,
     /// Of the kind `number`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schemas::DecimalText>)]
+    #[schema(value_type = Option<String>, max_length = 23, pattern = "^[+-]?[0-9]{0,12}(\\.[0-9]{0,9})?$")]
     number: Option<Decimal>,
     /// Of the kind `text`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schemas::AnswerText>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 500)]
     text: Option<AnswerText>,
     /// Of the kind `ordering`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<schemas::ChoiceId>>)]
+    #[schema(value_type = Option<Vec<String>>)]
     order: Option<Vec<ChoiceId>>,
     /// Of the kind `matching`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -18,8 +18,6 @@ mod answers;
 mod limits;
 mod wire;
 
-use std::collections::HashMap;
-
 use axum::{
     extract::State,
     http::{HeaderValue, StatusCode, header},
@@ -33,11 +31,11 @@ use minigate_domain::{
 use minigate_platform::{
     Code, Function, Needs, Platform, Problem, Router,
     auth::User,
-    extract::{Idempotent, Json, Path, Query, repeated},
+    extract::{Idempotent, Json, Path, Query, Service, repeated},
     limits::{Charge, RateLimits},
     schemas,
 };
-use minigate_service::attempts::{AttemptView, Start, StartOutcome};
+use minigate_service::attempts::{AttemptView, Attempts, Start, StartOutcome};
 use minigate_store::attempts::AnswerOutcome;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -49,6 +47,9 @@ use self::{
     wire::{AnsweredOut, AttemptOut, AttemptsOut},
 };
 
+/// The same as that of `quizzes`.
+const QUIZ_NOT_FOUND: Code =
+    Code::new("quiz_not_found", StatusCode::NOT_FOUND, "There is no quiz with this name");
 const ATTEMPT_NOT_FOUND: Code =
     Code::new("attempt_not_found", StatusCode::NOT_FOUND, "This user has no attempt with this id");
 const QUIZ_CLOSED: Code =
@@ -65,11 +66,8 @@ const NOT_RENEWABLE: Code = Code::new(
     StatusCode::UNPROCESSABLE_ENTITY,
     "An attempt at this quiz cannot renew this certificate",
 );
-const RENEWAL_TOO_EARLY: Code = Code::new(
-    "renewal_too_early",
-    StatusCode::CONFLICT,
-    "The certificate cannot be renewed yet",
-);
+const RENEWAL_TOO_EARLY: Code =
+    Code::new("renewal_too_early", StatusCode::CONFLICT, "The certificate cannot be renewed yet");
 const ATTEMPT_SUBMITTED: Code = Code::new(
     "attempt_submitted",
     StatusCode::CONFLICT,
@@ -103,6 +101,7 @@ const ANSWER_INCOMPLETE: Code = Code::new(
 /// The function, as its `main` runs it and `cargo dev` serves it.
 pub fn function() -> Function {
     Function::routes("attempts", router, Needs::ALL).with_limits(LIMITS).with_codes(&[
+        QUIZ_NOT_FOUND,
         ATTEMPT_NOT_FOUND,
         QUIZ_CLOSED,
         ATTEMPT_OPEN,
@@ -137,7 +136,7 @@ pub fn router() -> Router {
 #[utoipa::path(
     post, path = "/v1/quizzes/{id}/attempts", tag = "attempts",
     params(
-        ("id" = schemas::QuizId, Path, description = "The quiz"),
+        ("id" = String, Path, description = "The quiz", min_length = 3, max_length = 40, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"),
         ("Idempotency-Key" = schemas::IdempotencyKey, Header, description = "Names this request; for 24 hours a repetition gets the same attempt"),
     ),
     request_body = Option<NewAttempt>,
@@ -152,6 +151,7 @@ pub fn router() -> Router {
 )]
 async fn start_attempt(
     State(platform): State<Platform>,
+    Service(attempts): Service<Attempts>,
     user: User,
     limits: RateLimits,
     Path(quiz): Path<QuizId>,
@@ -161,9 +161,9 @@ async fn start_attempt(
     limits.admit(&[Charge::user(&START, user.id, user.tier)]).await?;
     let start = Start { user_id: user.id, quiz, language, renews };
     let now = platform.now();
-    let view = match platform.attempts.start(start, &request).await? {
+    let view = match attempts.start(start, &request).await? {
         StartOutcome::Started(view) => view,
-        StartOutcome::NoQuiz => return Err(Problem::new(Code::QUIZ_NOT_FOUND).field("id", "is no quiz")),
+        StartOutcome::NoQuiz => return Err(Problem::new(QUIZ_NOT_FOUND).field("id", "is no quiz")),
         StartOutcome::Archived => return Err(Problem::new(QUIZ_CLOSED).field("id", "is archived")),
         StartOutcome::Open { id, deadline } => return Err(open(id, deadline)),
         StartOutcome::UsedUp { until } => {
@@ -179,7 +179,8 @@ async fn start_attempt(
             return Err(problem.field("renews", format!("may be renewed from {seconds} on")));
         }
         StartOutcome::Repeated(repetition) => {
-            return Err(repeated(repetition).map_or_else(|problem| problem, |_| Problem::new(Code::REQUEST_UNDER_WAY)));
+            return Err(repeated(repetition)
+                .map_or_else(|problem| problem, |_| Problem::new(Code::REQUEST_UNDER_WAY)));
         }
     };
     let out = AttemptOut::of(&view);
@@ -203,7 +204,7 @@ fn open(id: AttemptId, deadline: Timestamp) -> Problem {
 /// also has its result: per question what was earned, what was right, and why.
 #[utoipa::path(
     get, path = "/v1/attempts/{id}", tag = "attempts",
-    params(("id" = schemas::AttemptId, Path, description = "The attempt")),
+    params(("id" = String, Path, description = "The attempt", min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$")),
     security(("accessToken" = []), ("initData" = [])),
     responses(
         (status = 200, description = "The attempt", body = AttemptOut),
@@ -211,11 +212,11 @@ fn open(id: AttemptId, deadline: Timestamp) -> Problem {
     ),
 )]
 async fn read_attempt(
-    State(platform): State<Platform>,
+    Service(attempts): Service<Attempts>,
     user: User,
     Path(id): Path<AttemptId>,
 ) -> Result<Json<AttemptOut>, Problem> {
-    found(platform.attempts.read(user.id, id).await?)
+    found(attempts.read(user.id, id).await?)
 }
 
 /// Answers a question of an open attempt.
@@ -225,8 +226,8 @@ async fn read_attempt(
 #[utoipa::path(
     put, path = "/v1/attempts/{id}/answers/{question}", tag = "attempts",
     params(
-        ("id" = schemas::AttemptId, Path, description = "The attempt"),
-        ("question" = schemas::QuestionId, Path, description = "The question"),
+        ("id" = String, Path, description = "The attempt", min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$"),
+        ("question" = String, Path, description = "The question", min_length = 1, max_length = 32, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"),
     ),
     request_body = AnswerIn,
     security(("accessToken" = []), ("initData" = [])),
@@ -238,17 +239,13 @@ async fn read_attempt(
     ),
 )]
 async fn answer_question(
-    State(platform): State<Platform>,
+    Service(attempts): Service<Attempts>,
     user: User,
-    Path(path): Path<HashMap<String, String>>,
+    Path(Answering { id, question }): Path<Answering>,
     Json(answer): Json<AnswerIn>,
 ) -> Result<Json<AnsweredOut>, Problem> {
-    let part = |name: &str| path.get(name).map(String::as_str).unwrap_or_default();
-    let malformed = |field: &str| Problem::new(Code::PATH_INVALID).field(field, "is malformed");
-    let id: AttemptId = part("id").parse().map_err(|_| malformed("id"))?;
-    let question: QuestionId = part("question").parse().map_err(|_| malformed("question"))?;
     let given = answer.given()?;
-    match platform.attempts.answer(user.id, id, &question, &given).await? {
+    match attempts.answer(user.id, id, &question, &given).await? {
         AnswerOutcome::Taken(attempt) => Ok(Json(AnsweredOut::new(question, &attempt))),
         AnswerOutcome::NotFound => Err(Problem::new(ATTEMPT_NOT_FOUND)),
         AnswerOutcome::Refused(refusal) => Err(refused(refusal, given.kind())),
@@ -262,8 +259,14 @@ fn refused(refusal: AnswerRefusal, given: AnswerKind) -> Problem {
         AnswerRefusal::NotAsked => {
             Problem::new(QUESTION_NOT_ASKED).field("question", "is not part of the attempt")
         }
-        AnswerRefusal::Misfit(Misfit::Kind(asked)) => Problem::new(ANSWER_KIND)
-            .field(given.field(), format!("must be `{}`, as the question is of the kind `{}`", asked.field(), asked.as_str())),
+        AnswerRefusal::Misfit(Misfit::Kind(asked)) => Problem::new(ANSWER_KIND).field(
+            given.field(),
+            format!(
+                "must be `{}`, as the question is of the kind `{}`",
+                asked.field(),
+                asked.as_str()
+            ),
+        ),
         AnswerRefusal::Misfit(Misfit::Unknown { field }) => {
             Problem::new(OPTION_UNKNOWN).field(field, "is no option of the question")
         }
@@ -281,7 +284,7 @@ fn refused(refusal: AnswerRefusal, given: AnswerKind) -> Problem {
 /// scored before, gets the same result.
 #[utoipa::path(
     post, path = "/v1/attempts/{id}/submit", tag = "attempts",
-    params(("id" = schemas::AttemptId, Path, description = "The attempt")),
+    params(("id" = String, Path, description = "The attempt", min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$")),
     security(("accessToken" = []), ("initData" = [])),
     responses(
         (status = 200, description = "The attempt with its result", body = AttemptOut),
@@ -289,11 +292,11 @@ fn refused(refusal: AnswerRefusal, given: AnswerKind) -> Problem {
     ),
 )]
 async fn submit_attempt(
-    State(platform): State<Platform>,
+    Service(attempts): Service<Attempts>,
     user: User,
     Path(id): Path<AttemptId>,
 ) -> Result<Json<AttemptOut>, Problem> {
-    found(platform.attempts.submit(user.id, id).await?)
+    found(attempts.submit(user.id, id).await?)
 }
 
 fn found(view: Option<AttemptView>) -> Result<Json<AttemptOut>, Problem> {
@@ -304,7 +307,7 @@ fn found(view: Option<AttemptView>) -> Result<Json<AttemptOut>, Problem> {
 /// Lists the user's attempts, the newest first.
 #[utoipa::path(
     get, path = "/v1/me/attempts", tag = "attempts",
-    params(("cursor" = Option<schemas::AttemptId>, Query, description = "The cursor of the page before")),
+    params(("cursor" = Option<String>, Query, description = "The cursor of the page before", min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$")),
     security(("accessToken" = []), ("initData" = [])),
     responses(
         (status = 200, description = "A page of the attempts", body = AttemptsOut),
@@ -312,17 +315,25 @@ fn found(view: Option<AttemptView>) -> Result<Json<AttemptOut>, Problem> {
 )]
 async fn list_attempts(
     State(platform): State<Platform>,
+    Service(attempts): Service<Attempts>,
     user: User,
     query: Query,
 ) -> Result<Json<AttemptsOut>, Problem> {
     const PAGE: u8 = 20;
-    let cursor = query.optional("cursor")?;
+    let [cursor] = query.optional(["cursor"])?;
     let before = cursor.map(|text| text.parse()).transpose();
     let before = before.map_err(|_| {
         Problem::new(Code::QUERY_INVALID).field("cursor", "must be the cursor of a page")
     })?;
-    let page = platform.attempts.list(user.id, before, PAGE).await?;
+    let page = attempts.list(user.id, before, PAGE).await?;
     Ok(Json(AttemptsOut::new(page, platform.now())))
+}
+
+/// Where an answer goes.
+#[derive(Deserialize)]
+struct Answering {
+    id: AttemptId,
+    question: QuestionId,
 }
 
 /// What a client may say of a new attempt.
@@ -336,6 +347,6 @@ struct NewAttempt {
     language: Option<Language>,
     /// The certificate that a pass renews. The attempt may then be shorter, and counts for nothing else.
     #[serde(default)]
-    #[schema(value_type = Option<schemas::CertificateId>)]
+    #[schema(value_type = Option<String>, min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$")]
     renews: Option<CertificateId>,
 }

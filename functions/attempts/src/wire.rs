@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minigate_domain::{
     AttemptId, CertificateId, Language, Timestamp,
-    attempts::{Asked, Attempt, Given, Review, Reviewed, Right, Score, Verdict},
+    attempts::{AnswerKind, Asked, Attempt, Given, Review, Reviewed, Right, Score, Verdict},
     quizzes::{AcceptedRange, Choice, ChoiceId, PublishedQuiz, QuestionId, QuizId},
 };
 use minigate_platform::schemas;
@@ -32,10 +32,10 @@ pub(crate) enum StateOut {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AttemptOut {
     /// Its id.
-    #[schema(value_type = schemas::AttemptId)]
+    #[schema(value_type = String, min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$")]
     pub(crate) id: AttemptId,
     /// The quiz.
-    #[schema(value_type = schemas::QuizId)]
+    #[schema(value_type = String, min_length = 3, max_length = 40, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     quiz: QuizId,
     /// The version of the quiz.
     #[schema(minimum = 1, maximum = 9999)]
@@ -47,7 +47,7 @@ pub(crate) struct AttemptOut {
     language: Language,
     /// The certificate that a pass renews.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schemas::CertificateId>)]
+    #[schema(value_type = Option<String>, min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$")]
     renews: Option<CertificateId>,
     /// Whether it takes answers.
     state: StateOut,
@@ -68,11 +68,10 @@ pub(crate) struct AttemptOut {
 #[derive(Serialize, ToSchema)]
 struct QuestionOut {
     /// Its id, by which it is answered.
-    #[schema(value_type = schemas::QuestionId)]
+    #[schema(value_type = String, min_length = 1, max_length = 32, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     id: QuestionId,
-    /// What is asked: `single`, `multiple`, `number`, `text`, `ordering` or `matching`.
-    #[schema(value_type = schemas::QuestionKind)]
-    kind: &'static str,
+    /// What is asked.
+    kind: KindOut,
     /// The question, in Markdown without HTML.
     text: String,
     /// How many points it is worth.
@@ -94,11 +93,42 @@ struct QuestionOut {
     answer: Option<AnswerOut>,
 }
 
+/// What is asked.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum KindOut {
+    /// One of several choices.
+    Single,
+    /// Any of several choices.
+    Multiple,
+    /// A number.
+    Number,
+    /// A few words.
+    Text,
+    /// Steps to be put in order.
+    Ordering,
+    /// To each prompt, an answer.
+    Matching,
+}
+
+impl From<AnswerKind> for KindOut {
+    fn from(kind: AnswerKind) -> Self {
+        match kind {
+            AnswerKind::Single => Self::Single,
+            AnswerKind::Multiple => Self::Multiple,
+            AnswerKind::Number => Self::Number,
+            AnswerKind::Text => Self::Text,
+            AnswerKind::Ordering => Self::Ordering,
+            AnswerKind::Matching => Self::Matching,
+        }
+    }
+}
+
 /// Something to choose.
 #[derive(Serialize, ToSchema)]
 struct OptionOut {
     /// Its id within the question.
-    #[schema(value_type = schemas::ChoiceId)]
+    #[schema(value_type = String, min_length = 1, max_length = 32, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     id: ChoiceId,
     /// Its text, in Markdown without HTML.
     text: String,
@@ -123,7 +153,7 @@ struct ResultOut {
     passed: bool,
     /// The certificate that it gave.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schemas::CertificateId>)]
+    #[schema(value_type = Option<String>, min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$")]
     certificate: Option<CertificateId>,
     /// Question by question, in the attempt's order.
     questions: Vec<MarkedOut>,
@@ -133,7 +163,7 @@ struct ResultOut {
 #[derive(Serialize, ToSchema)]
 struct MarkedOut {
     /// The question.
-    #[schema(value_type = schemas::QuestionId)]
+    #[schema(value_type = String, min_length = 1, max_length = 32, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     id: QuestionId,
     /// The marks; negative where a penalty was due.
     earned: i64,
@@ -171,7 +201,7 @@ enum VerdictOut {
 struct RightOut {
     /// The choices that earn marks.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<schemas::ChoiceId>>)]
+    #[schema(value_type = Option<Vec<String>>)]
     choices: Option<BTreeSet<ChoiceId>>,
     /// Numbers from one of these to the other, both included.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -181,7 +211,7 @@ struct RightOut {
     texts: Option<Vec<String>>,
     /// The steps in the right order.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<schemas::ChoiceId>>)]
+    #[schema(value_type = Option<Vec<String>>)]
     order: Option<Vec<ChoiceId>>,
     /// The answer to each prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -193,10 +223,10 @@ struct RightOut {
 #[derive(Serialize, ToSchema)]
 struct RangeOut {
     /// The least.
-    #[schema(value_type = schemas::DecimalText)]
+    #[schema(value_type = String, max_length = 23, pattern = "^[+-]?[0-9]{0,12}(\\.[0-9]{0,9})?$")]
     from: String,
     /// The largest.
-    #[schema(value_type = schemas::DecimalText)]
+    #[schema(value_type = String, max_length = 23, pattern = "^[+-]?[0-9]{0,12}(\\.[0-9]{0,9})?$")]
     to: String,
 }
 
@@ -204,7 +234,7 @@ struct RangeOut {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AnsweredOut {
     /// The question.
-    #[schema(value_type = schemas::QuestionId)]
+    #[schema(value_type = String, min_length = 1, max_length = 32, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     question: QuestionId,
     /// How many questions have an answer.
     answered: usize,
@@ -221,7 +251,7 @@ pub(crate) struct AttemptsOut {
     attempts: Vec<SummaryOut>,
     /// For the next page, if there may be one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schemas::AttemptId>)]
+    #[schema(value_type = Option<String>, min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$")]
     cursor: Option<AttemptId>,
 }
 
@@ -229,10 +259,10 @@ pub(crate) struct AttemptsOut {
 #[derive(Serialize, ToSchema)]
 struct SummaryOut {
     /// Its id.
-    #[schema(value_type = schemas::AttemptId)]
+    #[schema(value_type = String, min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$")]
     id: AttemptId,
     /// The quiz.
-    #[schema(value_type = schemas::QuizId)]
+    #[schema(value_type = String, min_length = 3, max_length = 40, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     quiz: QuizId,
     /// The version of the quiz.
     #[schema(minimum = 1, maximum = 9999)]
@@ -242,7 +272,7 @@ struct SummaryOut {
     language: Language,
     /// The certificate that a pass renews.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schemas::CertificateId>)]
+    #[schema(value_type = Option<String>, min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$")]
     renews: Option<CertificateId>,
     /// Whether it takes answers.
     state: StateOut,
@@ -259,7 +289,7 @@ struct SummaryOut {
     passed: Option<bool>,
     /// The certificate that it gave.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schemas::CertificateId>)]
+    #[schema(value_type = Option<String>, min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$")]
     certificate: Option<CertificateId>,
 }
 
@@ -279,7 +309,12 @@ impl AttemptOut {
     fn new(attempt: &Attempt, quiz: &PublishedQuiz, result: Option<ResultOut>) -> Self {
         let paper = attempt.paper(quiz);
         let question = |asked: &Asked<'_>| {
-            QuestionOut::new(asked, attempt.given(&asked.question.id), &attempt.language, &quiz.language)
+            QuestionOut::new(
+                asked,
+                attempt.given(&asked.question.id),
+                &attempt.language,
+                &quiz.language,
+            )
         };
         Self {
             id: attempt.id,
@@ -299,14 +334,19 @@ impl AttemptOut {
 }
 
 impl QuestionOut {
-    fn new(asked: &Asked<'_>, given: Option<&Given>, language: &Language, fallback: &Language) -> Self {
+    fn new(
+        asked: &Asked<'_>,
+        given: Option<&Given>,
+        language: &Language,
+        fallback: &Language,
+    ) -> Self {
         let option = |choice: &&Choice| OptionOut {
             id: choice.id.clone(),
             text: choice.text.get(language, fallback).to_owned(),
         };
         Self {
             id: asked.question.id.clone(),
-            kind: asked.kind().as_str(),
+            kind: asked.kind().into(),
             text: asked.text(language, fallback).to_owned(),
             weight: asked.question.weight,
             penalty: asked.question.penalty.get(),

@@ -3,8 +3,9 @@
 use minigate_platform::Function;
 
 /// The functions, in the order of their names.
-pub fn all() -> [Function; 7] {
+pub fn all() -> [Function; 8] {
     [
+        attempts::function(),
         authorizer::function(),
         health::function(),
         keys::function(),

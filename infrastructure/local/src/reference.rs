@@ -28,6 +28,7 @@ fn complete() -> openapi::OpenApi {
     describe_answers(components);
     list_codes(components);
     name_limits(components);
+    list_namespaces(components);
     for item in reference.paths.paths.values_mut() {
         let operations =
             [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete];
@@ -36,16 +37,30 @@ fn complete() -> openapi::OpenApi {
     reference
 }
 
-/// Every code with which a request can be refused: those of the platform and those of the nouns.
+/// Every code with which a request can be refused: those of the platform and those of the nouns. Two nouns may
+/// have an equal one, as that there is no such quiz.
 pub fn codes() -> Vec<Code> {
     let of_nouns = functions::all().into_iter().flat_map(|function| function.codes());
-    Code::OF_PLATFORM.iter().chain(of_nouns).copied().collect()
+    let mut codes: Vec<Code> = Vec::new();
+    for code in Code::OF_PLATFORM.iter().chain(of_nouns).copied() {
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
+    codes
 }
 
 /// The platform does not know the codes of the nouns, so its schema lacks them.
 fn list_codes(components: &mut Components) {
     if let Some(RefOr::T(Schema::Object(code))) = components.schemas.get_mut("Code") {
         code.enum_values = Some(codes().into_iter().map(|code| code.as_str().into()).collect());
+    }
+}
+
+/// Nor does it know their namespaces.
+fn list_namespaces(components: &mut Components) {
+    if let Some(RefOr::T(Schema::Object(name))) = components.schemas.get_mut("CacheNamespace") {
+        name.enum_values = Some(limits::namespaces().into_iter().map(Into::into).collect());
     }
 }
 
@@ -72,9 +87,9 @@ fn list_codes(components: &mut Components) {
     ),
     components(schemas(
         schemas::CacheNamespace, schemas::CacheTag, schemas::Code, schemas::DisplayName,
-        schemas::IdempotencyKey, schemas::IfMatch, schemas::IfNoneMatch, schemas::InitDataText,
+        schemas::GrantedRole, schemas::IdempotencyKey, schemas::IfMatch, schemas::IfNoneMatch, schemas::InitDataText,
         schemas::Language, schemas::LimitKey, schemas::LimitKind, schemas::PolicyName,
-        schemas::SessionId, schemas::TelegramId, schemas::Tier, schemas::Token,
+        schemas::Role, schemas::SessionId, schemas::TelegramId, schemas::Tier, schemas::Token,
         schemas::ViolatedPolicy, minigate_platform::ProblemDocument,
     )),
     modifiers(&Credentials),

@@ -13,5 +13,7 @@
 pub mod accounts;
 pub mod attempts;
 mod background;
+mod context;
 
 pub use background::{Background, WorkPanicked};
+pub use context::{Context, Service};

@@ -21,6 +21,7 @@ mod error;
 mod idempotency;
 mod keys;
 mod limits;
+pub mod personal;
 mod profile;
 mod quizzes;
 mod sessions;
@@ -28,7 +29,7 @@ mod settings;
 
 use aws_sdk_dynamodb::Client;
 
-pub use accounts::{Account, OneTimeUse, OpenOutcome, OpenSession, OpenedSession};
+pub use accounts::{Account, OneTimeUse, OpenOutcome, OpenSession, OpenedSession, RoleOutcome};
 pub use cache::{CacheCounts, CountedCache};
 pub use certificates::{
     CertificateCursor, CertificateKey, CertificatePage, InvalidCursor, KeepSignature, NameOutcome,
@@ -51,7 +52,7 @@ pub struct Store {
     tables: Tables,
 }
 
-/// The accounts: profiles, sessions and tiers. For `minigate-service` only, as `xtask` checks: a write
+/// The accounts: profiles, sessions, tiers and roles. For `minigate-service` only, as `xtask` checks: a write
 /// from elsewhere would leave other instances with the former account.
 #[derive(Clone, Debug)]
 pub struct AccountStore {

@@ -17,6 +17,7 @@ mod memory;
 
 use std::{sync::Arc, time::Duration};
 
+use minigate_cache::BuildError;
 use minigate_domain::{
     AttemptId, CertificateId, Clock, Entropy, Language, NamedRequest, Repetition, Timestamp,
     UserId,
@@ -32,6 +33,7 @@ use minigate_store::{
 };
 
 use self::memory::Memory;
+use crate::{Context, Service};
 
 /// How many versions are remembered: of each at most 400 KB as JSON, and mostly a twentieth of that.
 const VERSIONS: usize = 64;
@@ -135,17 +137,19 @@ pub struct Swept {
     pub failed: usize,
 }
 
-impl Attempts {
-    /// The service on this store. Makes no call.
-    pub fn new(store: &Store, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+impl Service for Attempts {
+    fn new(context: &Context) -> Result<Self, BuildError> {
+        let Context { store, clock, entropy, .. } = context.clone();
         let memory = Remembered {
             versions: Memory::new(VERSIONS),
             keyed: Memory::new(KEYED_VERSIONS),
             seen: Memory::new(SEEN),
         };
-        Self { store: store.clone(), clock, entropy, memory: Arc::new(memory) }
+        Ok(Self { store, clock, entropy, memory: Arc::new(memory) })
     }
+}
 
+impl Attempts {
     /// Starts an attempt: one transaction. If one is over and was not scored, it is scored first.
     ///
     /// # Errors

@@ -9,5 +9,6 @@ mod certificates;
 mod limits;
 mod profile;
 mod quizzes;
+mod roles;
 mod sessions;
 mod settings;
