@@ -8,6 +8,7 @@ mod accounts;
 mod audit;
 mod entropy;
 mod identity;
+pub mod leaderboards;
 mod limits;
 mod profile;
 mod sessions;
