@@ -11,6 +11,7 @@ mod identity;
 pub mod leaderboards;
 mod limits;
 mod profile;
+pub mod quizzes;
 mod sessions;
 mod settings;
 mod time;
@@ -18,7 +19,7 @@ mod time;
 pub use accounts::{InvalidTier, Tier};
 pub use audit::AuditEntry;
 pub use entropy::Entropy;
-pub use identity::{BotId, InvalidId, SessionId, UserId};
+pub use identity::{AttemptId, BotId, CertificateId, InvalidId, SessionId, UserId};
 pub use limits::{LimitChange, LimitChanges, LimitMode, WithoutStore};
 pub use profile::{DisplayName, InvalidField, Language, Notifications, Profile, ProfileChange};
 pub use sessions::{
