@@ -5,6 +5,10 @@
 //! | `Main` | profile of a user | `USER#<user id>` | `ACCOUNT#PROFILE` |
 //! | `Main` | sessions of a user | `USER#<user id>` | `ACCOUNT#SESSIONS` |
 //! | `Main` | tier that was given to a user | `USER#<user id>` | `ACCOUNT#TIER` |
+//! | `Main` | standing of a user in a scope of leaderboards | `USER#<user id>` | `STANDING#<scope>` |
+//! | `Main` | entry of a leaderboard | `BOARD#<board>#P#<page>` | `<highest score less the score>#<milliseconds>#<user id>` |
+//! | `Main` | moves that wait to be counted | `LANE#<scope>#<lane>` | `PEND#<version>#<cause>` |
+//! | `Main` | counters of a leaderboard | `BOARD#<board>#C#<lane>` | `<level>#<prefix>` |
 //! | `Main` | what was changed of the limits | `LIMITS` | `POLICIES` |
 //! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` |
 //! | `Main` | effects outside DynamoDB, which the crate `minigate-outbox` owns | `OUTBOX#<lane>#<shard>`, `OUTBOX#<lane>#parked`, `OUTBOX#<lane>#unknown` | `<milliseconds>#<id>` |
@@ -21,7 +25,10 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use minigate_domain::{Timestamp, UserId};
+use minigate_domain::{
+    Timestamp, UserId,
+    leaderboards::{Board, BoardScore, EntryPage, Lane, Node, Place, Scope, ScopeLane},
+};
 
 use crate::call::string;
 
@@ -110,4 +117,51 @@ pub(crate) fn cache_counts(namespace: &str) -> String {
 /// The guard in `Volatile` of init data that was exchanged for a session.
 pub(crate) fn replay_guard(hash: &str) -> String {
     format!("REPLAY#{hash}")
+}
+
+/// The key of an item in `Main` whose sort key is made.
+pub(crate) fn main_key(partition: String, sort: String) -> HashMap<String, AttributeValue> {
+    [(PARTITION_KEY, string(partition)), (SORT_KEY, string(sort))]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+}
+
+/// The sort keys of a user's standings.
+pub(crate) const STANDING_PREFIX: &str = "STANDING#";
+
+pub(crate) fn standing(scope: &Scope) -> String {
+    format!("{STANDING_PREFIX}{scope}")
+}
+
+/// The partition of a board's entries with scores of this page.
+pub(crate) fn board_page(board: &Board, page: EntryPage) -> String {
+    format!("BOARD#{board}#P#{:02}", page.get())
+}
+
+/// The sort key of an entry: the best first, of equal ones the earliest.
+pub(crate) fn board_entry(user_id: UserId, place: Place) -> String {
+    let below_the_highest = BoardScore::MAX.get() - place.score.get();
+    format!("{below_the_highest:08}#{:013}#{user_id}", place.at.unix_millis())
+}
+
+/// The partition of the moves that wait in a lane.
+pub(crate) fn lane(lane: &ScopeLane) -> String {
+    format!("LANE#{}#{}", lane.scope, lane.lane.get())
+}
+
+/// The sort keys of moves that wait.
+pub(crate) const PENDING_PREFIX: &str = "PEND#";
+
+/// In the order of a user's changes.
+pub(crate) fn pending(version: u64, cause: &str) -> String {
+    format!("{PENDING_PREFIX}{version:013}#{cause}")
+}
+
+/// The partition of a board's counters that a lane adds to.
+pub(crate) fn board_counters(board: &Board, lane: Lane) -> String {
+    format!("BOARD#{board}#C#{}", lane.get())
+}
+
+pub(crate) fn board_node(node: Node) -> String {
+    format!("{}#{:06x}", node.level, node.prefix)
 }

@@ -17,6 +17,7 @@ mod call;
 mod documents;
 mod error;
 mod keys;
+pub mod leaderboards;
 mod limits;
 mod profile;
 mod sessions;

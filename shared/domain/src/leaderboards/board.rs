@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::{IsoWeek, tree::Tree};
-use crate::{InvalidField, QuizId, Timestamp};
+use crate::{InvalidField, Timestamp, quizzes::QuizId};
 
 /// What a board is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,6 +1,7 @@
 //! Lanes: moves on the boards of a scope wait in several queues, so that no item and no partition
 //! is everybody's.
 
+use super::Scope;
 use crate::UserId;
 
 /// How many lanes a scope has. A lane takes about 4,000 write units a second over their number, so
@@ -34,6 +35,15 @@ impl Lane {
     pub const fn get(self) -> u8 {
         self.0
     }
+}
+
+/// A lane of a scope: where moves wait to be counted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ScopeLane {
+    /// The scope.
+    pub scope: Scope,
+    /// One of its lanes.
+    pub lane: Lane,
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ mod tree;
 mod week;
 
 pub use board::{Board, BoardScore, EntryPage, Period, Scope};
-pub use lane::{LANES, Lane};
+pub use lane::{LANES, Lane, ScopeLane};
 pub use standing::{Change, Improvement, Move, Place, Standing, improve};
 pub use tree::{Block, Census, Counts, Deltas, Node, WIDTH, block_of};
 pub use week::{InvalidWeek, IsoWeek};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{BoardScore, IsoWeek, Period};
-use crate::{BasisPoints, Timestamp};
+use crate::{Timestamp, quizzes::BasisPoints};
 
 /// A place on a board. Of equal scores, the one that was reached first is listed first; their rank is
 /// the same.

@@ -5,6 +5,7 @@ mod accounts;
 mod audit;
 mod bed;
 mod cache;
+mod leaderboards;
 mod limits;
 mod profile;
 mod sessions;
