@@ -1,23 +1,28 @@
 //! Every key of every table, in one place.
 //!
-//! | table | item | partition key | sort key |
-//! |---|---|---|---|
-//! | `Main` | profile of a user | `USER#<user id>` | `ACCOUNT#PROFILE` |
-//! | `Main` | sessions of a user | `USER#<user id>` | `ACCOUNT#SESSIONS` |
-//! | `Main` | tier that was given to a user | `USER#<user id>` | `ACCOUNT#TIER` |
-//! | `Main` | standing of a user in a scope of leaderboards | `USER#<user id>` | `STANDING#<scope>` |
-//! | `Main` | entry of a leaderboard | `BOARD#<board>#P#<page>` | `<highest score less the score>#<milliseconds>#<user id>` |
-//! | `Main` | moves that wait to be counted | `LANE#<scope>#<lane>` | `PEND#<version>#<cause>` |
-//! | `Main` | counters of a leaderboard | `BOARD#<board>#C#<lane>` | `<level>#<prefix>` |
-//! | `Main` | what was changed of the limits | `LIMITS` | `POLICIES` |
-//! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` |
-//! | `Main` | effects outside DynamoDB, which the crate `minigate-outbox` owns | `OUTBOX#<lane>#<shard>`, `OUTBOX#<lane>#parked`, `OUTBOX#<lane>#unknown` | `<milliseconds>#<id>` |
-//! | `Main` | marks of what was done, which the same crate owns | `ONCE#<worker>#<cause>` | `ONCE` |
-//! | `Volatile` | init data used up (one-time use) | `REPLAY#<hash>` | – |
-//! | `Volatile` | state of the rate limits, which the crate `minigate-limiter` owns | `LIMIT#<n>#<user, address or API key>` | – |
-//! | `Volatile` | stamps of invalidated tags, which the crate `minigate-cache` owns | `CACHE#tag#<tag>`, `CACHE#ns#<namespace>` | – |
-//! | `Volatile` | what the caches did for a namespace | `COUNTS#<namespace>` | – |
-//! | `Audit` | what an administrator did | `SYSTEM` | `<milliseconds>#<random>` |
+//! | table | item | partition key | sort key | personal data |
+//! |---|---|---|---|---|
+//! | `Main` | profile of a user | `USER#<user id>` | `ACCOUNT#PROFILE` | profile |
+//! | `Main` | sessions of a user | `USER#<user id>` | `ACCOUNT#SESSIONS` | sessions |
+//! | `Main` | tier that was given to a user | `USER#<user id>` | `ACCOUNT#TIER` | tier |
+//! | `Main` | roles that were granted to a user | `USER#<user id>` | `ACCOUNT#ROLES` | roles |
+//! | `Main` | standing of a user in a scope of leaderboards | `USER#<user id>` | `STANDING#<scope>` | leaderboards |
+//! | `Main` | entry of a user on a leaderboard | `BOARD#<board>#P#<page>` | `<highest score less the score>#<milliseconds>#<user id>` | leaderboards |
+//! | `Main` | moves that wait to be counted | `LANE#<scope>#<lane>` | `PEND#<version>#<cause>` | none |
+//! | `Main` | counters of a leaderboard | `BOARD#<board>#C#<lane>` | `<level>#<prefix>` | none |
+//! | `Main` | what was changed of the limits | `LIMITS` | `POLICIES` | none |
+//! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` | none |
+//! | `Main` | who is an administrator by a grant | `LIMITS` | `ADMINS` | roles |
+//! | `Main` | effects outside DynamoDB, which the crate `minigate-outbox` owns | `OUTBOX#<lane>#<shard>`, `OUTBOX#<lane>#parked`, `OUTBOX#<lane>#unknown` | `<milliseconds>#<id>` | none |
+//! | `Main` | marks of what was done, which the same crate owns | `ONCE#<worker>#<cause>` | `ONCE` | none |
+//! | `Volatile` | init data used up (one-time use) | `REPLAY#<hash>` | – | expires |
+//! | `Volatile` | state of the rate limits, which the crate `minigate-limiter` owns | `LIMIT#<n>#<user, address or API key>` | – | expires |
+//! | `Volatile` | stamps of invalidated tags, which the crate `minigate-cache` owns | `CACHE#tag#<tag>`, `CACHE#ns#<namespace>` | – | expires |
+//! | `Volatile` | what the caches did for a namespace | `COUNTS#<namespace>` | – | none |
+//! | `Audit` | what an administrator did | `SYSTEM` | `<milliseconds>#<random>` | kept |
+//!
+//! The last column names the noun that exports the item (`personal.rs`). `expires`: DynamoDB deletes it
+//! by itself. `kept`: the trail is evidence, of what administrators did and to whom.
 //!
 //! The items of an account share a prefix, so that one query reads them. So do the documents of the
 //! deployment, in the partition that was first that of the limits alone.
@@ -60,6 +65,7 @@ pub(crate) const ACCOUNT_PREFIX: &str = "ACCOUNT#";
 pub(crate) const PROFILE: &str = "ACCOUNT#PROFILE";
 pub(crate) const SESSIONS: &str = "ACCOUNT#SESSIONS";
 pub(crate) const TIER: &str = "ACCOUNT#TIER";
+pub(crate) const ROLES: &str = "ACCOUNT#ROLES";
 
 /// The key of an item in `Main`.
 pub(crate) struct MainKey<P = String> {
@@ -72,9 +78,11 @@ pub(crate) const PROBE: MainKey<&str> = MainKey { partition: "PROBE", sort: "PRO
 
 /// The partition of the deployment's documents.
 pub(crate) const DOCUMENTS: &str = "LIMITS";
-/// The sort keys of the documents: what was changed of the limits, and of the settings.
+/// The sort keys of the documents: what was changed of the limits and of the settings, and who is
+/// an administrator by a grant.
 pub(crate) const POLICIES: &str = "POLICIES";
 pub(crate) const SETTINGS: &str = "SETTINGS";
+pub(crate) const ADMINS: &str = "ADMINS";
 
 /// The partition of `Audit` with what administrators did.
 pub(crate) const AUDIT_TRAIL: &str = "SYSTEM";
@@ -107,6 +115,14 @@ pub(crate) fn sessions(user_id: UserId) -> MainKey {
 
 pub(crate) fn tier(user_id: UserId) -> MainKey {
     MainKey { partition: user(user_id), sort: TIER }
+}
+
+pub(crate) fn roles(user_id: UserId) -> MainKey {
+    MainKey { partition: user(user_id), sort: ROLES }
+}
+
+pub(crate) fn document(sort: &'static str) -> MainKey<&'static str> {
+    MainKey { partition: DOCUMENTS, sort }
 }
 
 /// The item in `Volatile` with what the caches of all instances did for a namespace.
