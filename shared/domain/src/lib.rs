@@ -11,6 +11,7 @@ pub mod certificates;
 mod entropy;
 mod idempotency;
 mod identity;
+pub mod leaderboards;
 mod limits;
 mod profile;
 pub mod quizzes;

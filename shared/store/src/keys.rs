@@ -18,6 +18,10 @@
 //! | `Main` | the draft of a quiz, with its answers | `QUIZ#<quiz>` | `DRAFT` | none |
 //! | `Main` | a published version of a quiz, with its key | `QUIZ#<quiz>` | `V#<version, four digits>` | none |
 //! | `Main` | a quiz in a list | `CATALOG#<topic or *>#<language or *>` | `<title in lower case>#<quiz>` | none |
+//! | `Main` | standing of a user in a scope of leaderboards | `USER#<user id>` | `STANDING#<scope>` | leaderboards |
+//! | `Main` | entry of a user on a leaderboard | `BOARD#<board>#P#<page>` | `<highest score less the score>#<milliseconds>#<user id>` | leaderboards |
+//! | `Main` | moves that wait to be counted | `LANE#<scope>#<lane>` | `PEND#<version>#<cause>` | none |
+//! | `Main` | counters of a leaderboard | `BOARD#<board>#C#<lane>` | `<level>#<prefix>` | none |
 //! | `Main` | what was changed of the limits | `LIMITS` | `POLICIES` | none |
 //! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` | none |
 //! | `Main` | who is an administrator by a grant | `LIMITS` | `ADMINS` | roles |
@@ -43,6 +47,7 @@ use minigate_domain::{
     AttemptId, CertificateId, NamedRequest, Timestamp, UserId,
     attempts::Attempt,
     certificates::{StatusList, StatusSlot},
+    leaderboards::{Board, BoardScore, EntryPage, Lane, Node, Place, Scope, ScopeLane},
     quizzes::{QuizId, QuizList, Version},
 };
 
@@ -220,20 +225,13 @@ pub(crate) fn named_request(request: &NamedRequest) -> String {
 /// The sort keys of a user's attempts, in the order of time.
 pub(crate) const ATTEMPT_PREFIX: &str = "ATTEMPT#";
 
-/// The key of an item in `Main` with any sort key.
-pub(crate) fn in_main(partition: String, sort: String) -> HashMap<String, AttributeValue> {
-    [(PARTITION_KEY, partition), (SORT_KEY, sort)]
-        .map(|(name, value)| (name.to_owned(), string(value)))
-        .into()
-}
-
 pub(crate) fn attempt(user_id: UserId, id: AttemptId) -> HashMap<String, AttributeValue> {
-    in_main(user(user_id), format!("{ATTEMPT_PREFIX}{id}"))
+    main_key(user(user_id), format!("{ATTEMPT_PREFIX}{id}"))
 }
 
 /// What a user has open, done and passed of a quiz.
 pub(crate) fn quiz_state(user_id: UserId, quiz: &QuizId) -> HashMap<String, AttributeValue> {
-    in_main(user(user_id), format!("STATE#{quiz}"))
+    main_key(user(user_id), format!("STATE#{quiz}"))
 }
 
 /// The partition of a shard of the open attempts.
@@ -248,5 +246,52 @@ pub(crate) fn due_moment(deadline: Timestamp) -> String {
 
 pub(crate) fn due(attempt: &Attempt) -> HashMap<String, AttributeValue> {
     let Attempt { id, user_id, deadline, .. } = attempt;
-    in_main(due_shard(id.shard()), format!("{}#{user_id}#{id}", due_moment(*deadline)))
+    main_key(due_shard(id.shard()), format!("{}#{user_id}#{id}", due_moment(*deadline)))
+}
+
+/// The key of an item in `Main` whose sort key is made.
+pub(crate) fn main_key(partition: String, sort: String) -> HashMap<String, AttributeValue> {
+    [(PARTITION_KEY, string(partition)), (SORT_KEY, string(sort))]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+}
+
+/// The sort keys of a user's standings.
+pub(crate) const STANDING_PREFIX: &str = "STANDING#";
+
+pub(crate) fn standing(scope: &Scope) -> String {
+    format!("{STANDING_PREFIX}{scope}")
+}
+
+/// The partition of a board's entries with scores of this page.
+pub(crate) fn board_page(board: &Board, page: EntryPage) -> String {
+    format!("BOARD#{board}#P#{:02}", page.get())
+}
+
+/// The sort key of an entry: the best first, of equal ones the earliest.
+pub(crate) fn board_entry(user_id: UserId, place: Place) -> String {
+    let below_the_highest = BoardScore::MAX.get() - place.score.get();
+    format!("{below_the_highest:08}#{:013}#{user_id}", place.at.unix_millis())
+}
+
+/// The partition of the moves that wait in a lane.
+pub(crate) fn lane(lane: &ScopeLane) -> String {
+    format!("LANE#{}#{}", lane.scope, lane.lane.get())
+}
+
+/// The sort keys of moves that wait.
+pub(crate) const PENDING_PREFIX: &str = "PEND#";
+
+/// In the order of a user's changes.
+pub(crate) fn pending(version: u64, cause: &str) -> String {
+    format!("{PENDING_PREFIX}{version:013}#{cause}")
+}
+
+/// The partition of a board's counters that a lane adds to.
+pub(crate) fn board_counters(board: &Board, lane: Lane) -> String {
+    format!("BOARD#{board}#C#{}", lane.get())
+}
+
+pub(crate) fn board_node(node: Node) -> String {
+    format!("{}#{:06x}", node.level, node.prefix)
 }

@@ -20,6 +20,7 @@ mod documents;
 mod error;
 mod idempotency;
 mod keys;
+pub mod leaderboards;
 mod limits;
 pub mod personal;
 mod profile;

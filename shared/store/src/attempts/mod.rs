@@ -11,6 +11,7 @@
 
 mod answer;
 mod due;
+mod personal;
 mod score;
 mod start;
 mod state;
@@ -22,6 +23,7 @@ use minigate_domain::{
 };
 use serde::Deserialize;
 
+pub(crate) use self::personal::OfAttempts;
 pub use self::{
     answer::AnswerOutcome,
     due::DueAttempt,
@@ -126,6 +128,45 @@ impl Store {
             items.map(|item| decoded(ENTITY, item)).collect::<Result<_, _>>()?;
         let last = attempts.last().map(|attempt| attempt.id).filter(|_| is_more);
         Ok(AttemptPage { attempts, last })
+    }
+}
+
+impl Store {
+    /// A user's items whose sort keys begin like this, as JSON without their keys; consistent queries, page by
+    /// page, until there are `most`.
+    pub(crate) async fn items_of(
+        &self,
+        user_id: UserId,
+        prefix: &str,
+        most: usize,
+    ) -> Result<Vec<serde_json::Value>, StoreError> {
+        let (mut found, mut from) = (Vec::new(), None);
+        loop {
+            let output = self
+                .client
+                .query()
+                .table_name(&self.tables.main)
+                .key_condition_expression("#pk = :user AND begins_with(#sk, :prefix)")
+                .expression_attribute_names("#pk", PARTITION_KEY)
+                .expression_attribute_names("#sk", SORT_KEY)
+                .expression_attribute_values(":user", string(keys::user(user_id)))
+                .expression_attribute_values(":prefix", string(prefix))
+                .set_exclusive_start_key(from)
+                .consistent_read(true)
+                .limit(100)
+                .send()
+                .await
+                .map_err(|error| failed("Query", error))?;
+            for mut item in output.items.unwrap_or_default() {
+                item.remove(PARTITION_KEY);
+                found.push(decoded(ENTITY, item)?);
+            }
+            from = output.last_evaluated_key;
+            if from.is_none() || found.len() >= most {
+                found.truncate(most);
+                return Ok(found);
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use minigate_domain::{
     AttemptId, Entropy, Timestamp, UserId,
     attempts::{Attempt, HeldCertificate, Score, score},
     certificates::{Certificate, MAX_DRAWS},
+    leaderboards::{Scope, ScopeLane, Standing},
     quizzes::{QuizId, Version},
 };
 
@@ -26,6 +27,7 @@ use crate::{
     },
     certificates::{certificate_items, found_taken},
     keys::{self, SORT_KEY},
+    leaderboards::{Results, decode_standing, standing_key},
     quizzes::decode_keyed_version,
 };
 
@@ -67,6 +69,8 @@ pub struct Scored {
     pub keyed: Arc<KeyedVersion>,
     /// Whether this call scored it.
     pub is_first: bool,
+    /// The lanes in which moves on leaderboards wait to be counted.
+    pub waiting: Vec<ScopeLane>,
 }
 
 /// What became of it.
@@ -84,6 +88,8 @@ pub enum ScoreOutcome {
 struct Read {
     attempt: Attempt,
     state: QuizState,
+    in_quiz: Standing,
+    in_all: Standing,
     keyed: Arc<KeyedVersion>,
 }
 
@@ -106,31 +112,32 @@ impl Store {
             let Some(read) = self.read_to_score(request, keyed).await? else {
                 return Ok(ScoreOutcome::NotFound);
             };
-            let Read { mut attempt, state, keyed: read_version } = read;
+            let (attempt, read_version) = (&read.attempt, Arc::clone(&read.keyed));
             if attempt.score.is_some() {
-                let scored = Scored { attempt, keyed: read_version, is_first: false };
+                let (attempt, waiting) = (read.attempt, Vec::new());
+                let scored = Scored { attempt, keyed: read_version, is_first: false, waiting };
                 return Ok(ScoreOutcome::Scored(Box::new(scored)));
             }
             if request.when == ScoreWhen::Due && !attempt.is_due(now) {
-                return Ok(ScoreOutcome::Open(Box::new(attempt)));
+                return Ok(ScoreOutcome::Open(Box::new(read.attempt)));
             }
             let KeyedVersion { published, key } = &*read_version;
-            let mut score = score(&attempt, &published.quiz, key, now);
-            let pass = attempt.certifies(&score, &published.quiz, state.certificate.as_ref());
+            let mut score = score(attempt, &published.quiz, key, now);
+            let pass = attempt.certifies(&score, &published.quiz, read.state.certificate.as_ref());
             let certificate = pass.map(|pass| {
                 let certificate = Certificate::for_pass(pass, entropy);
                 certificate.redraw(places_taken, entropy)
             });
             score.certificate = certificate.as_ref().map(|certificate| certificate.id);
-            let writes = self.scoring(&attempt, &score, &state, certificate.as_ref(), now)?;
+            let (writes, waiting) = self.scoring(&read, &score, certificate.as_ref(), now)?;
             // The SDK adds an idempotency token of its own and repeats the call with the same one.
             let written =
                 self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
             match written {
                 Ok(_) => {
-                    attempt.rev += 1;
-                    attempt.score = Some(score);
-                    let scored = Scored { attempt, keyed: read_version, is_first: true };
+                    let rev = read.attempt.rev + 1;
+                    let attempt = Attempt { rev, score: Some(score), ..read.attempt };
+                    let scored = Scored { attempt, keyed: read_version, is_first: true, waiting };
                     return Ok(ScoreOutcome::Scored(Box::new(scored)));
                 }
                 Err(error)
@@ -155,12 +162,12 @@ impl Store {
     /// that it is the open one of its quiz.
     fn scoring(
         &self,
-        attempt: &Attempt,
+        read: &Read,
         score: &Score,
-        state: &QuizState,
         certificate: Option<&Certificate>,
         now: Timestamp,
-    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+    ) -> Result<(Vec<TransactWriteItem>, Vec<ScopeLane>), StoreError> {
+        let Read { attempt, state, in_quiz, in_all, .. } = read;
         let main = &self.tables.main;
         let closing = Update::builder()
             .table_name(main)
@@ -187,7 +194,16 @@ impl Store {
         if let Some(certificate) = certificate {
             writes.extend(certificate_items(main, certificate)?);
         }
-        Ok(writes)
+        let mut waiting = Vec::new();
+        if !attempt.is_renewal() {
+            let (user, cause) = (attempt.user_id, attempt.id.to_string());
+            let standings = [in_quiz, in_all];
+            let results =
+                Results::new(main, user, &attempt.quiz, standings, score.share, &cause, score.at)?;
+            writes.extend(results.writes);
+            waiting = results.waiting;
+        }
+        Ok((writes, waiting))
     }
 
     async fn read_to_score(
@@ -196,21 +212,29 @@ impl Store {
         keyed: Option<Arc<KeyedVersion>>,
     ) -> Result<Option<Read>, StoreError> {
         let ScoreAttempt { user_id, id, quiz, version, .. } = request;
-        let mut wanted = vec![keys::attempt(*user_id, *id), keys::quiz_state(*user_id, quiz)];
+        let mut wanted = vec![
+            keys::attempt(*user_id, *id),
+            keys::quiz_state(*user_id, quiz),
+            standing_key(*user_id, &Scope::Quiz(quiz.clone())),
+            standing_key(*user_id, &Scope::Global),
+        ];
         if keyed.is_none() {
             wanted.push(keys::quiz_version(quiz, *version));
         }
         let mut found = self.read_items(wanted.clone()).await?;
         let Some(attempt) = found.remove(&wanted[0]) else { return Ok(None) };
         let state = found.remove(&wanted[1]).map(decode_state).transpose()?.unwrap_or_default();
+        let in_quiz = decode_standing(found.remove(&wanted[2]))?;
+        let in_all = decode_standing(found.remove(&wanted[3]))?;
         let keyed = match keyed {
             Some(keyed) => keyed,
             None => {
-                let item = found.remove(&wanted[2]).unwrap_or_default();
+                let item = found.remove(&wanted[4]).unwrap_or_default();
                 Arc::new(decode_keyed_version(&item)?)
             }
         };
-        Ok(Some(Read { attempt: decode_attempt(attempt)?, state, keyed }))
+        let attempt = decode_attempt(attempt)?;
+        Ok(Some(Read { attempt, state, in_quiz, in_all, keyed }))
     }
 
     /// The items with these keys in `Main`, by their keys: one consistent batch, and more only for keys that
