@@ -3,12 +3,13 @@
 use minigate_platform::Function;
 
 /// The functions, in the order of their names.
-pub fn all() -> [Function; 7] {
+pub fn all() -> [Function; 8] {
     [
         authorizer::function(),
         health::function(),
         keys::function(),
         profile::function(),
+        quizzes::function(),
         sessions::function(),
         system::function(),
         verify::function(),

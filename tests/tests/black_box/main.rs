@@ -17,6 +17,7 @@ mod limits;
 mod local_only;
 mod offline;
 mod profile;
+mod quizzes;
 mod sessions;
 mod settings;
 mod system;
