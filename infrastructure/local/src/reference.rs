@@ -28,6 +28,7 @@ fn complete() -> openapi::OpenApi {
     describe_answers(components);
     list_codes(components);
     name_limits(components);
+    list_namespaces(components);
     for item in reference.paths.paths.values_mut() {
         let operations =
             [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete];
@@ -49,6 +50,13 @@ fn list_codes(components: &mut Components) {
     }
 }
 
+/// Nor does it know their namespaces.
+fn list_namespaces(components: &mut Components) {
+    if let Some(RefOr::T(Schema::Object(name))) = components.schemas.get_mut("CacheNamespace") {
+        name.enum_values = Some(limits::namespaces().into_iter().map(Into::into).collect());
+    }
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -65,6 +73,7 @@ fn list_codes(components: &mut Components) {
     tags(
         (name = "sessions", description = "Log in, refresh and revoke"),
         (name = "profile", description = "The user's own profile"),
+        (name = "quizzes", description = "Quizzes, their versions and their authors"),
         (name = "verify", description = "Verification of init data for other back ends"),
         (name = "keys", description = "Public keys and the API reference"),
         (name = "system", description = "Administration"),
@@ -72,9 +81,9 @@ fn list_codes(components: &mut Components) {
     ),
     components(schemas(
         schemas::CacheNamespace, schemas::CacheTag, schemas::Code, schemas::DisplayName,
-        schemas::IdempotencyKey, schemas::IfMatch, schemas::IfNoneMatch, schemas::InitDataText,
+        schemas::GrantedRole, schemas::IdempotencyKey, schemas::IfMatch, schemas::IfNoneMatch, schemas::InitDataText,
         schemas::Language, schemas::LimitKey, schemas::LimitKind, schemas::PolicyName,
-        schemas::SessionId, schemas::TelegramId, schemas::Tier, schemas::Token,
+        schemas::Role, schemas::SessionId, schemas::TelegramId, schemas::Tier, schemas::Token,
         schemas::ViolatedPolicy, minigate_platform::ProblemDocument,
     )),
     modifiers(&Credentials),

@@ -15,7 +15,10 @@ mod sessions;
 mod settings;
 mod time;
 
-pub use accounts::{InvalidTier, Tier};
+pub use accounts::{
+    Grant, GrantedAdmin, GrantedAdmins, InvalidRole, InvalidTier, MAX_GRANTED_ADMINS, Role,
+    RoleChange, RoleRefusal, Roles, Tier,
+};
 pub use audit::AuditEntry;
 pub use entropy::Entropy;
 pub use identity::{AttemptId, BotId, CertificateId, InvalidId, SessionId, UserId};

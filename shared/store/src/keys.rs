@@ -1,23 +1,28 @@
 //! Every key of every table, in one place.
 //!
-//! | table | item | partition key | sort key |
-//! |---|---|---|---|
-//! | `Main` | profile of a user | `USER#<user id>` | `ACCOUNT#PROFILE` |
-//! | `Main` | sessions of a user | `USER#<user id>` | `ACCOUNT#SESSIONS` |
-//! | `Main` | tier that was given to a user | `USER#<user id>` | `ACCOUNT#TIER` |
-//! | `Main` | what was changed of the limits | `LIMITS` | `POLICIES` |
-//! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` |
-//! | `Main` | a quiz without its content | `QUIZ#<quiz>` | `META` |
-//! | `Main` | the draft of a quiz, with its answers | `QUIZ#<quiz>` | `DRAFT` |
-//! | `Main` | a published version of a quiz, with its key | `QUIZ#<quiz>` | `V#<version, four digits>` |
-//! | `Main` | a quiz in a list | `CATALOG#<topic or *>#<language or *>` | `<title in lower case>#<quiz>` |
-//! | `Main` | effects outside DynamoDB, which the crate `minigate-outbox` owns | `OUTBOX#<lane>#<shard>`, `OUTBOX#<lane>#parked`, `OUTBOX#<lane>#unknown` | `<milliseconds>#<id>` |
-//! | `Main` | marks of what was done, which the same crate owns | `ONCE#<worker>#<cause>` | `ONCE` |
-//! | `Volatile` | init data used up (one-time use) | `REPLAY#<hash>` | – |
-//! | `Volatile` | state of the rate limits, which the crate `minigate-limiter` owns | `LIMIT#<n>#<user, address or API key>` | – |
-//! | `Volatile` | stamps of invalidated tags, which the crate `minigate-cache` owns | `CACHE#tag#<tag>`, `CACHE#ns#<namespace>` | – |
-//! | `Volatile` | what the caches did for a namespace | `COUNTS#<namespace>` | – |
-//! | `Audit` | what an administrator did | `SYSTEM` | `<milliseconds>#<random>` |
+//! | table | item | partition key | sort key | personal data |
+//! |---|---|---|---|---|
+//! | `Main` | profile of a user | `USER#<user id>` | `ACCOUNT#PROFILE` | profile |
+//! | `Main` | sessions of a user | `USER#<user id>` | `ACCOUNT#SESSIONS` | sessions |
+//! | `Main` | tier that was given to a user | `USER#<user id>` | `ACCOUNT#TIER` | tier |
+//! | `Main` | roles that were granted to a user | `USER#<user id>` | `ACCOUNT#ROLES` | roles |
+//! | `Main` | what was changed of the limits | `LIMITS` | `POLICIES` | none |
+//! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` | none |
+//! | `Main` | who is an administrator by a grant | `LIMITS` | `ADMINS` | roles |
+//! | `Main` | a quiz without its content | `QUIZ#<quiz>` | `META` | none |
+//! | `Main` | the draft of a quiz, with its answers | `QUIZ#<quiz>` | `DRAFT` | none |
+//! | `Main` | a published version of a quiz, with its key | `QUIZ#<quiz>` | `V#<version, four digits>` | none |
+//! | `Main` | a quiz in a list | `CATALOG#<topic or *>#<language or *>` | `<title in lower case>#<quiz>` | none |
+//! | `Main` | effects outside DynamoDB, which the crate `minigate-outbox` owns | `OUTBOX#<lane>#<shard>`, `OUTBOX#<lane>#parked`, `OUTBOX#<lane>#unknown` | `<milliseconds>#<id>` | none |
+//! | `Main` | marks of what was done, which the same crate owns | `ONCE#<worker>#<cause>` | `ONCE` | none |
+//! | `Volatile` | init data used up (one-time use) | `REPLAY#<hash>` | – | expires |
+//! | `Volatile` | state of the rate limits, which the crate `minigate-limiter` owns | `LIMIT#<n>#<user, address or API key>` | – | expires |
+//! | `Volatile` | stamps of invalidated tags, which the crate `minigate-cache` owns | `CACHE#tag#<tag>`, `CACHE#ns#<namespace>` | – | expires |
+//! | `Volatile` | what the caches did for a namespace | `COUNTS#<namespace>` | – | none |
+//! | `Audit` | what an administrator did | `SYSTEM` | `<milliseconds>#<random>` | kept |
+//!
+//! The last column names the noun that exports the item (`personal.rs`). `expires`: DynamoDB deletes it
+//! by itself. `kept`: the trail is evidence, of what administrators did and to whom.
 //!
 //! The items of an account share a prefix, so that one query reads them. So do the documents of the
 //! deployment, in the partition that was first that of the limits alone.
@@ -60,6 +65,7 @@ pub(crate) const ACCOUNT_PREFIX: &str = "ACCOUNT#";
 pub(crate) const PROFILE: &str = "ACCOUNT#PROFILE";
 pub(crate) const SESSIONS: &str = "ACCOUNT#SESSIONS";
 pub(crate) const TIER: &str = "ACCOUNT#TIER";
+pub(crate) const ROLES: &str = "ACCOUNT#ROLES";
 
 /// The key of an item in `Main`.
 pub(crate) struct MainKey<P = String> {
@@ -72,9 +78,11 @@ pub(crate) const PROBE: MainKey<&str> = MainKey { partition: "PROBE", sort: "PRO
 
 /// The partition of the deployment's documents.
 pub(crate) const DOCUMENTS: &str = "LIMITS";
-/// The sort keys of the documents: what was changed of the limits, and of the settings.
+/// The sort keys of the documents: what was changed of the limits and of the settings, and who is
+/// an administrator by a grant.
 pub(crate) const POLICIES: &str = "POLICIES";
 pub(crate) const SETTINGS: &str = "SETTINGS";
+pub(crate) const ADMINS: &str = "ADMINS";
 
 /// The partition of `Audit` with what administrators did.
 pub(crate) const AUDIT_TRAIL: &str = "SYSTEM";
@@ -141,6 +149,14 @@ pub(crate) fn catalogue_entry(title: &str, id: &QuizId) -> String {
     let title: String = title.chars().take(60).flat_map(char::to_lowercase).collect();
     let words: Vec<_> = title.split_whitespace().collect();
     format!("{}#{id}", words.join(" "))
+}
+
+pub(crate) fn roles(user_id: UserId) -> MainKey {
+    MainKey { partition: user(user_id), sort: ROLES }
+}
+
+pub(crate) fn document(sort: &'static str) -> MainKey<&'static str> {
+    MainKey { partition: DOCUMENTS, sort }
 }
 
 /// The item in `Volatile` with what the caches of all instances did for a namespace.

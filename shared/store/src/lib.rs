@@ -18,6 +18,7 @@ mod documents;
 mod error;
 mod keys;
 mod limits;
+pub mod personal;
 mod profile;
 mod quizzes;
 mod sessions;
@@ -25,7 +26,7 @@ mod settings;
 
 use aws_sdk_dynamodb::Client;
 
-pub use accounts::{Account, OneTimeUse, OpenOutcome, OpenSession, OpenedSession};
+pub use accounts::{Account, OneTimeUse, OpenOutcome, OpenSession, OpenedSession, RoleOutcome};
 pub use cache::{CacheCounts, CountedCache};
 pub use documents::{ChangeDocument, Documents};
 pub use error::StoreError;
@@ -44,7 +45,7 @@ pub struct Store {
     tables: Tables,
 }
 
-/// The accounts: profiles, sessions and tiers. For `minigate-service` only, as `xtask` checks: a write
+/// The accounts: profiles, sessions, tiers and roles. For `minigate-service` only, as `xtask` checks: a write
 /// from elsewhere would leave other instances with the former account.
 #[derive(Clone, Debug)]
 pub struct AccountStore {

@@ -139,7 +139,8 @@ impl Quizzes {
                 Freshest::Required => lookup.consistent(),
             };
             let (store, id) = (self.0.store.clone(), id.clone());
-            let load = move || async move { Ok(store.quiz(&id).await?.and_then(face)) };
+            let load =
+                move || async move { Ok::<_, StoreError>(store.quiz(&id).await?.and_then(face)) };
             lookup.get_or_find(load).await.map_err(not_loaded)
         })
     }

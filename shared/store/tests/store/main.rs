@@ -8,5 +8,6 @@ mod cache;
 mod limits;
 mod profile;
 mod quizzes;
+mod roles;
 mod sessions;
 mod settings;
