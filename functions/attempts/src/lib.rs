@@ -35,7 +35,10 @@ use minigate_platform::{
     limits::{Charge, RateLimits},
     schemas,
 };
-use minigate_service::attempts::{AttemptView, Attempts, Start, StartOutcome};
+use minigate_service::{
+    attempts::{AttemptView, Attempts, Start, StartOutcome},
+    quizzes::Quizzes,
+};
 use minigate_store::attempts::AnswerOutcome;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -152,6 +155,7 @@ pub fn router() -> Router {
 async fn start_attempt(
     State(platform): State<Platform>,
     Service(attempts): Service<Attempts>,
+    Service(quizzes): Service<Quizzes>,
     user: User,
     limits: RateLimits,
     Path(quiz): Path<QuizId>,
@@ -161,7 +165,7 @@ async fn start_attempt(
     limits.admit(&[Charge::user(&START, user.id, user.tier)]).await?;
     let start = Start { user_id: user.id, quiz, language, renews };
     let now = platform.now();
-    let view = match attempts.start(start, &request).await? {
+    let view = match attempts.start(&quizzes, start, &request).await? {
         StartOutcome::Started(view) => view,
         StartOutcome::NoQuiz => return Err(Problem::new(QUIZ_NOT_FOUND).field("id", "is no quiz")),
         StartOutcome::Archived => return Err(Problem::new(QUIZ_CLOSED).field("id", "is archived")),
@@ -213,10 +217,11 @@ fn open(id: AttemptId, deadline: Timestamp) -> Problem {
 )]
 async fn read_attempt(
     Service(attempts): Service<Attempts>,
+    Service(quizzes): Service<Quizzes>,
     user: User,
     Path(id): Path<AttemptId>,
 ) -> Result<Json<AttemptOut>, Problem> {
-    found(attempts.read(user.id, id).await?)
+    found(attempts.read(&quizzes, user.id, id).await?)
 }
 
 /// Answers a question of an open attempt.
@@ -241,9 +246,12 @@ async fn read_attempt(
 async fn answer_question(
     Service(attempts): Service<Attempts>,
     user: User,
-    Path(Answering { id, question }): Path<Answering>,
+    Path(place): Path<Answering>,
     Json(answer): Json<AnswerIn>,
 ) -> Result<Json<AnsweredOut>, Problem> {
+    let malformed = |field: &str| Problem::new(Code::PATH_INVALID).field(field, "is malformed");
+    let id: AttemptId = place.id.parse().map_err(|_| malformed("id"))?;
+    let question: QuestionId = place.question.parse().map_err(|_| malformed("question"))?;
     let given = answer.given()?;
     match attempts.answer(user.id, id, &question, &given).await? {
         AnswerOutcome::Taken(attempt) => Ok(Json(AnsweredOut::new(question, &attempt))),
@@ -293,10 +301,11 @@ fn refused(refusal: AnswerRefusal, given: AnswerKind) -> Problem {
 )]
 async fn submit_attempt(
     Service(attempts): Service<Attempts>,
+    Service(quizzes): Service<Quizzes>,
     user: User,
     Path(id): Path<AttemptId>,
 ) -> Result<Json<AttemptOut>, Problem> {
-    found(attempts.submit(user.id, id).await?)
+    found(attempts.submit(&quizzes, user.id, id).await?)
 }
 
 fn found(view: Option<AttemptView>) -> Result<Json<AttemptOut>, Problem> {
@@ -329,11 +338,11 @@ async fn list_attempts(
     Ok(Json(AttemptsOut::new(page, platform.now())))
 }
 
-/// Where an answer goes.
+/// Where an answer goes. As texts: of two parameters, axum does not say which one is malformed.
 #[derive(Deserialize)]
 struct Answering {
-    id: AttemptId,
-    question: QuestionId,
+    id: String,
+    question: String,
 }
 
 /// What a client may say of a new attempt.

@@ -25,6 +25,10 @@
 //! | `Main` | what was changed of the limits | `LIMITS` | `POLICIES` | none |
 //! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` | none |
 //! | `Main` | who is an administrator by a grant | `LIMITS` | `ADMINS` | roles |
+//! | `Main` | a quiz without its content | `QUIZ#<quiz>` | `META` | none |
+//! | `Main` | the draft of a quiz, with its answers | `QUIZ#<quiz>` | `DRAFT` | none |
+//! | `Main` | a published version of a quiz, with its key | `QUIZ#<quiz>` | `V#<version, four digits>` | none |
+//! | `Main` | a quiz in a list | `CATALOG#<topic or *>#<language or *>` | `<title in lower case>#<quiz>` | none |
 //! | `Main` | effects outside DynamoDB, which the crate `minigate-outbox` owns | `OUTBOX#<lane>#<shard>`, `OUTBOX#<lane>#parked`, `OUTBOX#<lane>#unknown` | `<milliseconds>#<id>` | none |
 //! | `Main` | marks of what was done, which the same crate owns | `ONCE#<worker>#<cause>` | `ONCE` | none |
 //! | `Volatile` | requests that were named by an idempotency key | `IDEM#<user id>#<route>#<key>` | – | expires |

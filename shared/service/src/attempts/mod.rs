@@ -9,15 +9,15 @@
 //!
 //! All four are one transaction of the store, so it makes no difference how many of them try.
 //!
-//! An instance remembers versions of quizzes, which never change, and of which quiz the attempts are that it
-//! has seen. Versions with their keys are remembered here and nowhere else: not in the cache, which has a second
-//! level and a service for administrators.
+//! What everybody may see of a quiz comes from the service of quizzes. An instance remembers of which quiz the
+//! attempts are that it has seen, and versions with their keys. Those are remembered here and nowhere else: no
+//! cache entry holds a key.
 
 mod memory;
 
 use std::{sync::Arc, time::Duration};
 
-use minigate_cache::BuildError;
+use minigate_cache::{BuildError, Cached};
 use minigate_domain::{
     AttemptId, CertificateId, Clock, Entropy, Language, NamedRequest, Repetition, Timestamp,
     UserId,
@@ -33,11 +33,12 @@ use minigate_store::{
 };
 
 use self::memory::Memory;
-use crate::{Context, Service};
+use crate::{
+    Context, Service,
+    quizzes::{Freshest, Quizzes},
+};
 
-/// How many versions are remembered: of each at most 400 KB as JSON, and mostly a twentieth of that.
-const VERSIONS: usize = 64;
-/// How many versions with keys.
+/// How many versions with keys are remembered: of each at most 400 KB as JSON, and mostly a twentieth of that.
 const KEYED_VERSIONS: usize = 32;
 /// How many attempts, at about a hundred bytes.
 const SEEN: usize = 20_000;
@@ -61,7 +62,6 @@ pub struct Attempts {
 }
 
 struct Remembered {
-    versions: Memory<(QuizId, Version), Arc<PublishedVersion>>,
     keyed: Memory<(QuizId, Version), Arc<KeyedVersion>>,
     seen: Memory<AttemptId, (QuizId, Version)>,
 }
@@ -74,7 +74,7 @@ pub enum AttemptView {
         /// The attempt.
         attempt: Attempt,
         /// Its version.
-        version: Arc<PublishedVersion>,
+        version: Cached<PublishedVersion>,
     },
     /// It has a score.
     Scored {
@@ -140,11 +140,7 @@ pub struct Swept {
 impl Service for Attempts {
     fn new(context: &Context) -> Result<Self, BuildError> {
         let Context { store, clock, entropy, .. } = context.clone();
-        let memory = Remembered {
-            versions: Memory::new(VERSIONS),
-            keyed: Memory::new(KEYED_VERSIONS),
-            seen: Memory::new(SEEN),
-        };
+        let memory = Remembered { keyed: Memory::new(KEYED_VERSIONS), seen: Memory::new(SEEN) };
         Ok(Self { store, clock, entropy, memory: Arc::new(memory) })
     }
 }
@@ -156,16 +152,18 @@ impl Attempts {
     /// [`StoreError`].
     pub async fn start(
         &self,
+        quizzes: &Quizzes,
         start: Start,
         request: &NamedRequest,
     ) -> Result<StartOutcome, StoreError> {
         let Start { user_id, quiz: quiz_id, language, renews } = start;
-        let quiz = self.store.quiz(&quiz_id).await?;
-        let Some(quiz) = quiz.filter(|quiz| quiz.status != QuizStatus::Draft) else {
+        let Some(face) = quizzes.face(&quiz_id, Freshest::Cached).await? else {
             return Ok(StartOutcome::NoQuiz);
         };
-        let Some(card) = quiz.published() else { return Ok(StartOutcome::Archived) };
-        let version = self.version(&quiz_id, card.version).await?;
+        if face.status != QuizStatus::Published {
+            return Ok(StartOutcome::Archived);
+        }
+        let version = version(quizzes, &quiz_id, face.card.version).await?;
         let certificate = version.quiz.rules.certificate.as_ref();
         if renews.is_some() && certificate.is_none_or(|rules| rules.renewal.is_none()) {
             return Ok(StartOutcome::NotRenewable);
@@ -189,10 +187,12 @@ impl Attempts {
                     self.see(&attempt);
                     StartOutcome::Started(Box::new(AttemptView::Open { attempt, version }))
                 }
-                Written::Repeated(Repetition::Answered(id)) => self.started(user_id, &id).await?,
+                Written::Repeated(Repetition::Answered(id)) => {
+                    self.started(quizzes, user_id, &id).await?
+                }
                 Written::Repeated(repetition) => StartOutcome::Repeated(repetition),
                 Written::Open { id, deadline } if deadline <= now && !was_scored => {
-                    self.score(user_id, id, ScoreWhen::Due).await?;
+                    self.score(quizzes, user_id, id, ScoreWhen::Due).await?;
                     was_scored = true;
                     continue;
                 }
@@ -205,7 +205,12 @@ impl Attempts {
     }
 
     /// The attempt that the first of several equal requests has started, as it was then.
-    async fn started(&self, user_id: UserId, id: &str) -> Result<StartOutcome, StoreError> {
+    async fn started(
+        &self,
+        quizzes: &Quizzes,
+        user_id: UserId,
+        id: &str,
+    ) -> Result<StartOutcome, StoreError> {
         let id = id.parse::<AttemptId>().ok();
         let attempt = match id {
             Some(id) => self.store.attempt(user_id, id).await?,
@@ -215,7 +220,7 @@ impl Attempts {
             // It was erased since.
             return Ok(StartOutcome::Repeated(Repetition::OtherPayload));
         };
-        let version = self.version(&attempt.quiz, attempt.version).await?;
+        let version = version(quizzes, &attempt.quiz, attempt.version).await?;
         let attempt = attempt.as_started();
         Ok(StartOutcome::Started(Box::new(AttemptView::Open { attempt, version })))
     }
@@ -226,15 +231,16 @@ impl Attempts {
     /// [`StoreError`].
     pub async fn read(
         &self,
+        quizzes: &Quizzes,
         user_id: UserId,
         id: AttemptId,
     ) -> Result<Option<AttemptView>, StoreError> {
         let Some(attempt) = self.store.attempt(user_id, id).await? else { return Ok(None) };
         self.see(&attempt);
         if attempt.is_due(self.clock.now()) {
-            return self.score(user_id, id, ScoreWhen::Due).await;
+            return self.score(quizzes, user_id, id, ScoreWhen::Due).await;
         }
-        self.view(attempt).await.map(Some)
+        self.view(quizzes, attempt).await.map(Some)
     }
 
     /// Takes an answer: one update.
@@ -263,10 +269,11 @@ impl Attempts {
     /// [`StoreError`].
     pub async fn submit(
         &self,
+        quizzes: &Quizzes,
         user_id: UserId,
         id: AttemptId,
     ) -> Result<Option<AttemptView>, StoreError> {
-        self.score(user_id, id, ScoreWhen::Submitted).await
+        self.score(quizzes, user_id, id, ScoreWhen::Submitted).await
     }
 
     /// A user's attempts, the newest first: one query.
@@ -317,6 +324,7 @@ impl Attempts {
 
     async fn score(
         &self,
+        quizzes: &Quizzes,
         user_id: UserId,
         id: AttemptId,
         when: ScoreWhen,
@@ -328,7 +336,14 @@ impl Attempts {
                 None => return Ok(None),
             },
         };
-        self.score_in(user_id, id, place, when).await
+        match self.score_in(user_id, id, place, when).await? {
+            ScoreOutcome::Scored(scored) => {
+                let (attempt, keyed) = (scored.attempt, scored.keyed);
+                Ok(Some(AttemptView::Scored { attempt, keyed }))
+            }
+            ScoreOutcome::Open(attempt) => self.view(quizzes, *attempt).await.map(Some),
+            ScoreOutcome::NotFound => Ok(None),
+        }
     }
 
     async fn score_in(
@@ -337,27 +352,22 @@ impl Attempts {
         id: AttemptId,
         place: (QuizId, Version),
         when: ScoreWhen,
-    ) -> Result<Option<AttemptView>, StoreError> {
+    ) -> Result<ScoreOutcome, StoreError> {
         let keyed = self.memory.keyed.get(&place);
         let (quiz, version) = place.clone();
         let request = ScoreAttempt { user_id, id, quiz, version, keyed, when };
         let outcome = self.store.score_attempt(&request, self.clock.now(), &*self.entropy).await?;
-        match outcome {
-            ScoreOutcome::Scored(scored) => {
-                self.memory.keyed.put(place, Arc::clone(&scored.keyed));
-                let (attempt, keyed) = (scored.attempt, scored.keyed);
-                Ok(Some(AttemptView::Scored { attempt, keyed }))
-            }
-            ScoreOutcome::Open(attempt) => self.view(*attempt).await.map(Some),
-            ScoreOutcome::NotFound => Ok(None),
+        if let ScoreOutcome::Scored(scored) = &outcome {
+            self.memory.keyed.put(place, Arc::clone(&scored.keyed));
         }
+        Ok(outcome)
     }
 
     /// The attempt with its version; with the key only if it was scored.
-    async fn view(&self, attempt: Attempt) -> Result<AttemptView, StoreError> {
+    async fn view(&self, quizzes: &Quizzes, attempt: Attempt) -> Result<AttemptView, StoreError> {
         let place = (attempt.quiz.clone(), attempt.version);
         if attempt.score.is_none() {
-            let version = self.version(&attempt.quiz, attempt.version).await?;
+            let version = version(quizzes, &attempt.quiz, attempt.version).await?;
             return Ok(AttemptView::Open { attempt, version });
         }
         if let Some(keyed) = self.memory.keyed.get(&place) {
@@ -369,24 +379,17 @@ impl Attempts {
         Ok(AttemptView::Scored { attempt, keyed })
     }
 
-    async fn version(
-        &self,
-        quiz: &QuizId,
-        version: Version,
-    ) -> Result<Arc<PublishedVersion>, StoreError> {
-        let place = (quiz.clone(), version);
-        if let Some(known) = self.memory.versions.get(&place) {
-            return Ok(known);
-        }
-        let found = self.store.quiz_version(quiz, version).await?;
-        let found = Arc::new(found.ok_or_else(missing)?);
-        self.memory.versions.put(place, Arc::clone(&found));
-        Ok(found)
-    }
-
     fn see(&self, attempt: &Attempt) {
         self.memory.seen.put(attempt.id, (attempt.quiz.clone(), attempt.version));
     }
+}
+
+async fn version(
+    quizzes: &Quizzes,
+    quiz: &QuizId,
+    version: Version,
+) -> Result<Cached<PublishedVersion>, StoreError> {
+    quizzes.version(quiz, version).await?.ok_or_else(missing)
 }
 
 /// Versions are never deleted.

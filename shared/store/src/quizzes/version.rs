@@ -5,7 +5,7 @@ use minigate_domain::{
     Timestamp,
     quizzes::{AnswerKey, ContentHash, Publication, PublishedQuiz, QuizCard, QuizId, Version},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     corrupt,
@@ -24,7 +24,7 @@ const ENTITY: &str = "version of a quiz";
 const KEY: &str = "key";
 
 /// A version as everybody may see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublishedVersion {
     /// Its number.
     pub version: Version,
