@@ -148,6 +148,10 @@ impl Answer {
             401 => &["content-type", "www-authenticate"],
             405 => &["allow", "content-type"],
             429 | 503 => &["content-type", "retry-after"],
+            409 if code == "attempt_open" => &["content-type", "location"],
+            409 if matches!(code, "request_under_way" | "renewal_too_early") => {
+                &["content-type", "retry-after"]
+            }
             _ => &["content-type"],
         };
         self.assert_headers(more);

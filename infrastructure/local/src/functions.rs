@@ -3,12 +3,14 @@
 use minigate_platform::Function;
 
 /// The functions, in the order of their names.
-pub fn all() -> [Function; 7] {
+pub fn all() -> [Function; 9] {
     [
+        attempts::function(),
         authorizer::function(),
         health::function(),
         keys::function(),
         profile::function(),
+        quizzes::function(),
         sessions::function(),
         system::function(),
         verify::function(),

@@ -37,10 +37,17 @@ fn complete() -> openapi::OpenApi {
     reference
 }
 
-/// Every code with which a request can be refused: those of the platform and those of the nouns.
+/// Every code with which a request can be refused: those of the platform and those of the nouns. Two nouns may
+/// have an equal one, as that there is no such quiz.
 pub fn codes() -> Vec<Code> {
     let of_nouns = functions::all().into_iter().flat_map(|function| function.codes());
-    Code::OF_PLATFORM.iter().chain(of_nouns).copied().collect()
+    let mut codes: Vec<Code> = Vec::new();
+    for code in Code::OF_PLATFORM.iter().chain(of_nouns).copied() {
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
+    codes
 }
 
 /// The platform does not know the codes of the nouns, so its schema lacks them.
@@ -73,6 +80,7 @@ fn list_namespaces(components: &mut Components) {
     tags(
         (name = "sessions", description = "Log in, refresh and revoke"),
         (name = "profile", description = "The user's own profile"),
+        (name = "quizzes", description = "Quizzes, their versions and their authors"),
         (name = "verify", description = "Verification of init data for other back ends"),
         (name = "keys", description = "Public keys and the API reference"),
         (name = "system", description = "Administration"),

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::Entropy;
+use crate::{Entropy, Timestamp};
 
 /// A text that is not an id of the kind asked for.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -146,14 +146,36 @@ random_id! {
 }
 
 random_id! {
-    /// The id of an attempt at a quiz: 128 random bits, written as 32 lower-case hexadecimal digits.
+    /// The id of an attempt at a quiz, written as 32 lower-case hexadecimal digits: 48 bits of the moment of
+    /// its start in milliseconds, so that ids are in the order of time, and 80 random bits.
     AttemptId, "attempt id"
+}
+
+impl AttemptId {
+    /// A new id of an attempt that starts at this moment.
+    pub fn at(start: Timestamp, entropy: &dyn Entropy) -> Self {
+        let random = Self::random(entropy).0 & ((1 << 80) - 1);
+        Self((u128::from(start.unix_millis() & ((1 << 48) - 1)) << 80) | random)
+    }
+
+    /// Which of [`SHARDS`](Self::SHARDS) equal parts of all attempts it belongs to.
+    pub const fn shard(self) -> u8 {
+        (self.0 % Self::SHARDS as u128) as u8
+    }
+
+    /// Into how many parts attempts are spread where all of them are kept in one order.
+    pub const SHARDS: u8 = 16;
 }
 
 random_id! {
     /// The id of a certificate: 128 random bits, written as 32 lower-case hexadecimal digits. Whoever
     /// has it may read the certificate.
     CertificateId, "certificate id"
+}
+
+random_id! {
+    /// Whom a certificate is about: 128 random bits that lead to no user, and to no other certificate.
+    SubjectId, "subject id"
 }
 
 #[cfg(test)]

@@ -5,9 +5,13 @@
 //! it is tested by calling it.
 
 mod accounts;
+pub mod attempts;
 mod audit;
+pub mod certificates;
 mod entropy;
+mod idempotency;
 mod identity;
+pub mod leaderboards;
 mod limits;
 mod profile;
 pub mod quizzes;
@@ -21,12 +25,12 @@ pub use accounts::{
 };
 pub use audit::AuditEntry;
 pub use entropy::Entropy;
-pub use identity::{AttemptId, BotId, CertificateId, InvalidId, SessionId, UserId};
+pub use idempotency::{IdempotencyKey, InvalidIdempotencyKey, NamedRequest, Repetition};
+pub use identity::{AttemptId, BotId, CertificateId, InvalidId, SessionId, SubjectId, UserId};
 pub use limits::{LimitChange, LimitChanges, LimitMode, WithoutStore};
 pub use profile::{DisplayName, InvalidField, Language, Notifications, Profile, ProfileChange};
 pub use sessions::{
-    IdempotencyKey, InvalidIdempotencyKey, Opening, Origin, RefreshOutcome, Rotated, Rotation,
-    Session, Sessions, explain_failed_rotation,
+    Opening, Origin, RefreshOutcome, Rotated, Rotation, Session, Sessions, explain_failed_rotation,
 };
 pub use settings::{SETTINGS_FORMAT, SettingsOverride, SettingsOverrides};
 pub use time::{Clock, Timestamp};

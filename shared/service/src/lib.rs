@@ -5,13 +5,17 @@
 //! | service | what it owns |
 //! |---|---|
 //! | [`accounts`] | profiles, sessions and tiers of users, and the memory of them |
+//! | [`attempts`] | attempts at quizzes, and who scores them |
+//! | [`quizzes`] | quizzes: what everybody reads, from memory, and what authors change |
 //!
 //! This crate knows neither HTTP nor the wire: its outcomes are values, which the platform and the
 //! handlers answer, and its errors are what nobody can do anything about but try later.
 
 pub mod accounts;
+pub mod attempts;
 mod background;
 mod context;
+pub mod quizzes;
 
 pub use background::{Background, WorkPanicked};
 pub use context::{Context, Service};

@@ -165,6 +165,15 @@ fn is_passing_reason(reason: &str) -> bool {
     matches!(reason, "ProvisionedThroughputExceeded" | "ThrottlingError" | "TransactionConflict")
 }
 
+/// A read of several keys of which some were never answered.
+pub(crate) fn throttled_in_part() -> StoreError {
+    StoreError::Unavailable {
+        operation: "BatchGetItem",
+        reason: "throttled in part".to_owned(),
+        source: "some keys were left unprocessed in every try".into(),
+    }
+}
+
 /// A string attribute.
 pub(crate) fn string(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())

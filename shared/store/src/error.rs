@@ -51,3 +51,10 @@ pub enum StoreError {
         source: serde_dynamo::Error,
     },
 }
+
+impl StoreError {
+    /// An item that another one names is not there.
+    pub fn missing(entity: &'static str) -> Self {
+        Self::Corrupt { entity, source: serde::de::Error::custom("it is missing") }
+    }
+}

@@ -10,17 +10,22 @@
 //! accounts has: it invalidates the account on other instances.
 
 mod accounts;
+pub mod attempts;
 mod audit;
 mod backoff;
 mod cache;
 mod call;
+mod certificates;
 mod documents;
 mod error;
+mod idempotency;
 mod keys;
+pub mod leaderboards;
 mod limits;
 pub mod personal;
 mod profile;
 mod providers;
+mod quizzes;
 mod sessions;
 mod settings;
 
@@ -28,11 +33,19 @@ use aws_sdk_dynamodb::Client;
 
 pub use accounts::{Account, OneTimeUse, OpenOutcome, OpenSession, OpenedSession, RoleOutcome};
 pub use cache::{CacheCounts, CountedCache};
+pub use certificates::{
+    CertificateCursor, CertificateKey, CertificatePage, InvalidCursor, KeepSignature, NameOutcome,
+    RevokeCertificate, StoredCertificate, certificate_items, found_taken,
+};
 pub use documents::{ChangeDocument, Documents};
 pub use error::StoreError;
 pub use keys::Tables;
 pub use profile::ChangeOutcome;
 pub use providers::ProviderReport;
+pub use quizzes::{
+    ArchiveOutcome, CataloguePage, KeyedVersion, KnownDraft, PublishOutcome, PublishedVersion,
+    PutDraft, PutDraftOutcome, QuizChange, StoredDraft,
+};
 pub use sessions::RevokeOutcome;
 
 /// The product's data. Cloning is cheap: clones share one client and its connections.

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking and says at what"
 )]
 
+mod attempts;
 mod credentials;
 mod health;
 mod http;
@@ -17,6 +18,7 @@ mod limits;
 mod local_only;
 mod offline;
 mod profile;
+mod quizzes;
 mod roles;
 mod sessions;
 mod settings;

@@ -8,40 +8,11 @@
 //! client's idempotency key identifies that retry, because a thief of the token does not have it. A grace
 //! period would serve the thief too.
 
-use std::{cmp::Ordering, collections::BTreeMap, fmt, str::FromStr, time::Duration};
+use std::{cmp::Ordering, collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use crate::{BotId, SessionId, Tier, Timestamp};
-
-/// A text that cannot serve as an idempotency key.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("an idempotency key is 1 to 64 characters of A-Z a-z 0-9 - _")]
-pub struct InvalidIdempotencyKey;
-
-/// Identifies a request, so that a retry is recognised.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct IdempotencyKey(String);
-
-impl FromStr for IdempotencyKey {
-    type Err = InvalidIdempotencyKey;
-
-    fn from_str(text: &str) -> Result<Self, InvalidIdempotencyKey> {
-        let fits = (1..=64).contains(&text.len())
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-        if fits { Ok(Self(text.to_owned())) } else { Err(InvalidIdempotencyKey) }
-    }
-}
-
-impl fmt::Display for IdempotencyKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
+use crate::{BotId, IdempotencyKey, SessionId, Tier, Timestamp};
 
 /// The origin of a request, as the user sees it in their list of sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use axum::{
 
 use crate::{Code, Problem};
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The header `Idempotency-Key`, by which a retry is recognised; `None` if it is absent.
 #[derive(Clone, Debug)]

@@ -47,7 +47,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+pub(super) async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state).await.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             Problem::new(Code::BODY_TOO_LARGE)
@@ -57,7 +57,7 @@ async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Prob
     })
 }
 
-fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
+pub(super) fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
     if !is_json(headers) {
         return Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE)
             .field("content-type", "must be `application/json`"));
@@ -149,9 +149,21 @@ fn wrong_field(path: &str, message: &str) -> Problem {
         ("unknown field", Some(expected)) => format!("is unknown; expected {expected}"),
         ("unknown field", None) => "is unknown".to_owned(),
         (_, Some(expected)) => format!("must be {expected}"),
-        _ => "has the wrong type".to_owned(),
+        _ if is_of_serde(message) => "has the wrong type".to_owned(),
+        // Our own types say what they take, and never what they were given.
+        _ => {
+            let expected = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
+            format!("must be {expected}")
+        }
     };
     Problem::new(Code::BODY_INVALID).field(presentable(&field), message)
+}
+
+/// Whether serde or serde_json wrote a message, which may repeat a value.
+fn is_of_serde(message: &str) -> bool {
+    ["invalid ", "unknown ", "missing ", "duplicate ", "number ", "expected ", "key must "]
+        .iter()
+        .any(|prefix| message.starts_with(prefix))
 }
 
 /// The name of a field, if its length is plausible. A longer one may be a misplaced secret, and becomes

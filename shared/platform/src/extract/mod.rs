@@ -2,12 +2,14 @@
 
 mod client;
 mod headers;
+mod idempotent;
 mod json;
 mod path;
 mod query;
 
 pub use client::{ApiKeyId, ClientAddress, ClientOrigin};
 pub use headers::{IdempotencyKey, IfMatch};
+pub use idempotent::{Idempotent, repeated};
 pub use json::{Json, OptionalJson};
 pub use path::Path;
 pub use query::Query;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::{
     Store, StoreError,
     backoff::{Backoff, CONFLICT},
-    call::{decoded, failed, not_built, not_repeatable, number, string},
+    call::{decoded, failed, not_built, not_repeatable, number, string, throttled_in_part},
     keys::{self, PARTITION_KEY},
 };
 
@@ -158,13 +158,5 @@ impl Store {
             counted.entry((*name).to_owned()).or_default();
         }
         Ok(counted)
-    }
-}
-
-fn throttled_in_part() -> StoreError {
-    StoreError::Unavailable {
-        operation: "BatchGetItem",
-        reason: "throttled in part".to_owned(),
-        source: "some keys were left unprocessed in every try".into(),
     }
 }

@@ -1,0 +1,5 @@
+//! The Lambda function `attempts`.
+
+fn main() -> std::process::ExitCode {
+    attempts::function().run()
+}
