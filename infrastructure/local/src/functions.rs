@@ -3,11 +3,12 @@
 use minigate_platform::Function;
 
 /// The functions, in the order of their names.
-pub fn all() -> [Function; 7] {
+pub fn all() -> [Function; 8] {
     [
         authorizer::function(),
         health::function(),
         keys::function(),
+        leaderboards::function(),
         profile::function(),
         sessions::function(),
         system::function(),

@@ -24,7 +24,9 @@ pub use audit::AuditEntry;
 pub use entropy::Entropy;
 pub use identity::{AttemptId, BotId, CertificateId, InvalidId, SessionId, UserId};
 pub use limits::{LimitChange, LimitChanges, LimitMode, WithoutStore};
-pub use profile::{DisplayName, InvalidField, Language, Notifications, Profile, ProfileChange};
+pub use profile::{
+    DisplayName, InvalidField, Language, LeaderboardName, Notifications, Profile, ProfileChange,
+};
 pub use sessions::{
     IdempotencyKey, InvalidIdempotencyKey, Opening, Origin, RefreshOutcome, Rotated, Rotation,
     Session, Sessions, explain_failed_rotation,

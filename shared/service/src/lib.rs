@@ -4,6 +4,7 @@
 //!
 //! | service | what it owns |
 //! |---|---|
+//! | [`leaderboards`] | lists of the best, a user's own place, and when moves are counted |
 //! | [`accounts`] | profiles, sessions and tiers of users, and the memory of them |
 //!
 //! This crate knows neither HTTP nor the wire: its outcomes are values, which the platform and the
@@ -12,6 +13,7 @@
 pub mod accounts;
 mod background;
 mod context;
+pub mod leaderboards;
 
 pub use background::{Background, WorkPanicked};
 pub use context::{Context, Service};

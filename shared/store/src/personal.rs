@@ -26,8 +26,13 @@ pub trait PersonalData: Sync {
 }
 
 /// Every noun that stores personal data.
-pub const NOUNS: [&dyn PersonalData; 4] =
-    [&InAccount::Profile, &InAccount::Sessions, &InAccount::Tier, &InAccount::Roles];
+pub const NOUNS: [&dyn PersonalData; 5] = [
+    &InAccount::Profile,
+    &InAccount::Sessions,
+    &InAccount::Tier,
+    &InAccount::Roles,
+    &crate::leaderboards::OfLeaderboards,
+];
 
 /// The nouns that are read with the account: no call of their own.
 enum InAccount {

@@ -8,7 +8,8 @@ use super::{IsoWeek, tree::Tree};
 use crate::{InvalidField, Timestamp, quizzes::QuizId};
 
 /// What a board is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Scope {
     /// The best score of each user in one quiz, in basis points.
     Quiz(QuizId),
@@ -77,6 +78,14 @@ impl FromStr for Scope {
     /// `global`, which no quiz may be named, or the id of a quiz.
     fn from_str(text: &str) -> Result<Self, InvalidField> {
         if text == Self::GLOBAL { Ok(Self::Global) } else { text.parse().map(Self::Quiz) }
+    }
+}
+
+impl TryFrom<String> for Scope {
+    type Error = InvalidField;
+
+    fn try_from(text: String) -> Result<Self, InvalidField> {
+        text.parse()
     }
 }
 

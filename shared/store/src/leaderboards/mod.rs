@@ -18,6 +18,7 @@
 pub(crate) mod changes;
 mod entries;
 mod fold;
+mod personal;
 mod reading;
 #[cfg(test)]
 mod simulation;
@@ -26,6 +27,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use minigate_domain::leaderboards::{Board, BoardScore, Period, Scope};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::personal::OfLeaderboards;
 pub use self::{
     changes::StandingOutcome,
     entries::{Entry, EntryRange},
