@@ -3,8 +3,9 @@
 //! | route | who | store calls |
 //! |---|---|---|
 //! | `GET /v1/leaderboards/{board}` | anyone | none when warm, at most five seconds old |
-//! | `GET /v1/me/leaderboards/{board}` | the user | 4 when warm: a read of the standing, two queries, a read of names; a read of counters more every five seconds, and at the edge of a board's page up to two queries |
+//! | `GET /v1/me/leaderboards/{board}` | the user | 4 when warm: a read of the standing, two queries, a read of names; a read of counters more every five seconds, and at the edge of a board's page further queries |
 //! | `DELETE /v1/me/leaderboards/{board}`, `PUT` | the user | 1 read, 1 transaction; the moves are counted in the background |
+//! | `POST /v1/leaderboards/{board}/recount` | administrators | some queries for each megabyte of entries, step by step |
 //!
 //! A board is the id of a quiz, whose best scores it ranks in basis points, or `global`, which ranks experience
 //! points (XP): a tenth of the best score in each quiz. Both have a board of all time and one for each ISO week (Monday
@@ -14,6 +15,7 @@
 //! is shown, and a name only of those who want theirs shown (`leaderboard_name` of the profile).
 
 mod cursor;
+mod recount;
 mod wire;
 
 use std::time::Duration;
@@ -62,17 +64,16 @@ const CURSOR_INVALID: Code = Code::new(
 /// The function, as its `main` runs it and `cargo dev` serves it.
 pub fn function() -> Function {
     Function::routes("leaderboards", router, Needs::ALL)
-        .with_codes(&[WEEK_INVALID, WEEK_NOT_KEPT, CURSOR_INVALID])
+        .with_codes(&[WEEK_INVALID, WEEK_NOT_KEPT, CURSOR_INVALID, recount::RECOUNT_BUSY])
         .with_namespaces(&NAMESPACES)
 }
 
 /// The routes of this function.
 pub fn router() -> Router {
-    Router::new().routes(routes!(read_leaderboard)).routes(routes!(
-        read_own_place,
-        join_leaderboard,
-        leave_leaderboard
-    ))
+    Router::new()
+        .routes(routes!(read_leaderboard))
+        .routes(routes!(read_own_place, join_leaderboard, leave_leaderboard))
+        .routes(routes!(recount::recount_leaderboard))
 }
 
 /// Lists the users of a leaderboard, the best first, 50 a page.

@@ -39,6 +39,11 @@ pub(crate) struct BoardOut {
 }
 
 impl BoardOut {
+    /// The name of its scope.
+    pub(crate) fn name(board: &Board) -> String {
+        board.scope.to_string()
+    }
+
     fn new(board: &Board, participants: u64) -> Self {
         let (period, week) = match board.period {
             Period::All => (PeriodWire::All, None),

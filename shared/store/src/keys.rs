@@ -186,3 +186,10 @@ pub(crate) fn board_counters(board: &Board, lane: Lane) -> String {
 pub(crate) fn board_node(node: Node) -> String {
     format!("{}#{:06x}", node.level, node.prefix)
 }
+
+/// The node of a sort key.
+pub(crate) fn parse_board_node(sort: &str) -> Option<Node> {
+    let (level, prefix) = sort.split_once('#')?;
+    let prefix = u32::from_str_radix(prefix, 16).ok()?;
+    Some(Node { level: level.parse().ok()?, prefix })
+}

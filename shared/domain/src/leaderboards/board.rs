@@ -53,6 +53,15 @@ impl Scope {
         })
     }
 
+    /// The highest score of a page.
+    pub fn highest_of(&self, page: EntryPage) -> BoardScore {
+        let next = EntryPage(page.0.saturating_add(1));
+        if next > self.page_of(self.max_score()) {
+            return self.max_score();
+        }
+        BoardScore(self.lowest_of(next).0 - 1)
+    }
+
     /// The lowest score of a page.
     pub const fn lowest_of(&self, page: EntryPage) -> BoardScore {
         BoardScore(match self {
@@ -241,6 +250,7 @@ mod tests {
                 let low = scope.lowest_of(page);
                 assert_eq!(scope.page_of(low), page);
                 assert_eq!(scope.page_of(BoardScore(end - 1)), page);
+                assert_eq!(scope.highest_of(page), BoardScore(end - 1));
                 assert!(low.0 < end);
                 end = low.0;
             }

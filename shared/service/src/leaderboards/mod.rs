@@ -20,11 +20,13 @@
 //! | `folding.rs` | when the moves that wait in a lane are counted |
 //! | `list.rs` | the list of a board |
 //! | `own.rs` | a user's own place, leaving and coming back |
+//! | `recount.rs` | recounts by administrators |
 
 mod error;
 mod folding;
 mod list;
 mod own;
+mod recount;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +45,7 @@ pub use self::{
     error::LeaderboardsError,
     list::{List, Spot},
     own::{Neighbour, OwnPlace},
+    recount::{Difference, RecountOutcome, RecountStep, Recounted},
 };
 use crate::{Context, Service, accounts::names::shown_names};
 

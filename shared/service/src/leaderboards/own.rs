@@ -1,6 +1,6 @@
 //! A user's own place, leaving and coming back.
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, try_join_all};
 use minigate_domain::{
     Timestamp, UserId,
     leaderboards::{Board, BoardScore, Census, Change, Lane, Scope, ScopeLane, Standing},
@@ -30,6 +30,13 @@ pub struct OwnPlace {
     pub neighbours: Vec<Neighbour>,
 }
 
+/// Entries on one side of a user's, the nearest first.
+struct Near {
+    entries: Vec<Entry>,
+    /// Whether all with the score of the last one are among them.
+    is_whole: bool,
+}
+
 /// A user near another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Neighbour {
@@ -49,9 +56,9 @@ impl OwnPlace {
 impl Leaderboards {
     /// A user's own place: what they have just reached shows at once.
     ///
-    /// One read of the standing, a census (0 calls when warm), two queries, and one read of names; at an edge
-    /// of the board's pages up to two queries more, and where more than ten users share the score of a
-    /// neighbour, another census.
+    /// One read of the standing, a census (0 calls when warm), two queries, and one read of names. At an edge
+    /// of the board's pages there are further queries, one on most boards and up to three on each side where
+    /// there are few users; and where ten or more share the score of a neighbour, another census.
     ///
     /// # Errors
     /// [`LeaderboardsError`].
@@ -80,7 +87,7 @@ impl Leaderboards {
             let above = self.ranks_above(board, own, rank, &census, above).await?;
             let mut ranked: Vec<(Entry, u64)> = above.into_iter().rev().collect();
             ranked.push((own, rank));
-            let below = ranks_below(own, rank, &census, &ranked, below);
+            let below = ranks_below(own, rank, &census, &ranked, below.entries);
             ranked.extend(below);
             let entries: Vec<Entry> = ranked.iter().map(|(entry, _)| *entry).collect();
             let names = self.names(&entries).await?;
@@ -105,31 +112,38 @@ impl Leaderboards {
         Ok(self.0.store.entries(board, page, range, READ).await?)
     }
 
-    /// More of them from the next page that has any, where the user's own has too few.
+    /// More of them from the next pages that have any, where the user's own has too few: all at once, since
+    /// the census says which pages they are.
     async fn over_the_edge(
         &self,
         board: &Board,
         own: Entry,
         census: &Census,
-        mut near: Vec<Entry>,
+        near: Vec<Entry>,
         is_above: bool,
-    ) -> Result<Vec<Entry>, LeaderboardsError> {
+    ) -> Result<Near, LeaderboardsError> {
         let page = board.scope.page_of(own.score);
-        let has_users = |other: &_| census.entries(*other) > 0;
-        let next = if near.len() >= SHOWN {
-            None
-        } else if is_above {
-            board.scope.pages().rev().filter(|other| *other > page).find(has_users)
+        let pages: Vec<_> = if is_above {
+            board.scope.pages().rev().filter(|other| *other > page).collect()
         } else {
-            board.scope.pages().filter(|other| *other < page).find(has_users)
+            board.scope.pages().filter(|other| *other < page).collect()
         };
-        if let Some(next) = next {
-            let range = if is_above { EntryRange::Bottom } else { EntryRange::Top };
-            let further = self.0.store.entries(board, next, range, READ).await?;
-            // The user may have moved between two queries.
-            near.extend(further.into_iter().filter(|entry| entry.user_id != own.user_id));
+        let range = if is_above { EntryRange::Bottom } else { EntryRange::Top };
+        let (mut queries, mut expected) = (Vec::new(), near.len() as u64);
+        for page in pages {
+            let users = census.entries(page);
+            if expected < SHOWN as u64 && users > 0 {
+                queries.push(self.0.store.entries(board, page, range, READ));
+                expected += users;
+            }
         }
-        Ok(near)
+        let further = try_join_all(queries).await?;
+        let is_whole = further.last().unwrap_or(&near).len() < usize::from(READ);
+        let mut entries = near;
+        // The user may have moved between two queries.
+        let others = further.into_iter().flatten().filter(|entry| entry.user_id != own.user_id);
+        entries.extend(others);
+        Ok(Near { entries, is_whole })
     }
 
     /// The nearest ones above with their ranks. A group of equal scores ends one rank above the next lower
@@ -140,10 +154,11 @@ impl Leaderboards {
         own: Entry,
         rank: u64,
         census: &Census,
-        above: Vec<Entry>,
+        above: Near,
     ) -> Result<Vec<(Entry, u64)>, LeaderboardsError> {
         let mut ranked: Vec<(Entry, u64)> = Vec::new();
         let mut below = rank;
+        let Near { entries: above, is_whole: is_last_whole } = above;
         for group in above.chunk_by(|one, other| one.score == other.score) {
             if ranked.len() >= SHOWN {
                 break;
@@ -151,8 +166,8 @@ impl Leaderboards {
             let Some(first) = group.first() else { break };
             let known =
                 if first.score == own.score { Some(rank) } else { census.rank(first.score) };
-            let is_whole = above.last().is_some_and(|last| last.score != first.score)
-                || (below > group.len() as u64 && below - group.len() as u64 == 1);
+            let is_last = above.last().is_some_and(|last| last.score == first.score);
+            let is_whole = !is_last || is_last_whole;
             let group_rank = match known {
                 Some(known) => known,
                 None if is_whole => below.saturating_sub(group.len() as u64).max(1),

@@ -20,6 +20,7 @@ mod entries;
 mod fold;
 mod personal;
 mod reading;
+mod recount;
 #[cfg(test)]
 mod simulation;
 
@@ -32,6 +33,7 @@ pub use self::{
     changes::StandingOutcome,
     entries::{Entry, EntryRange},
     fold::FoldOutcome,
+    recount::{Difference, RecountOutcome, RecountStep, Recounted},
 };
 use crate::{call::number, keys::TIME_TO_LIVE};
 
