@@ -39,7 +39,7 @@ use minigate_platform::{
 use minigate_service::leaderboards::{FRESH, Leaderboards, NAMESPACES};
 use utoipa_axum::routes;
 
-use self::wire::{ListOut, OwnPlaceOut};
+use self::wire::{LeaderboardOut, OwnPlaceOut};
 
 /// Caches of others add at most as much as ours.
 const FRESHNESS: Freshness = Freshness {
@@ -91,7 +91,7 @@ pub fn router() -> Router {
     ),
     security(()),
     responses(
-        (status = 200, description = "A page of the list", body = ListOut, headers(("ETag" = String), ("Cache-Control" = String))),
+        (status = 200, description = "A page of the list", body = LeaderboardOut, headers(("ETag" = String), ("Cache-Control" = String))),
         (status = 304, description = "The cached page is current", headers(("ETag" = String), ("Cache-Control" = String))),
         (status = 404, description = "The board of this week has not begun or is not kept any more"),
     ),
@@ -108,7 +108,7 @@ async fn read_leaderboard(
     let behind = cursor.map(|text| cursor::decode(&board, &text)).transpose()?;
     let list = leaderboards.list(&board, behind).await?;
     let next = list.next.map(|spot| cursor::encode(&board, spot));
-    let text = serde_json::to_string(&ListOut::new(&board, &list, next));
+    let text = serde_json::to_string(&LeaderboardOut::new(&board, &list, next));
     let document = Document::new(text.map_err(Problem::internal)?);
     Ok(public::answer(&document, "application/json", FRESHNESS, &if_none_match))
 }

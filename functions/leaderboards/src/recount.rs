@@ -98,7 +98,7 @@ pub(crate) struct RecountOut {
     waiting: usize,
     /// Counters that were wrong. At most 100: if there are as many, repeat the step.
     #[schema(max_items = 100)]
-    differences: Vec<DifferenceOut>,
+    differences: Vec<CounterDifferenceOut>,
     /// The next step; absent from the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false, max_length = 4)]
@@ -108,14 +108,14 @@ pub(crate) struct RecountOut {
 impl RecountOut {
     fn new(board: &Board, step: String, next: Option<String>, recounted: Recounted) -> Self {
         let Recounted { entries, waiting, differences } = recounted;
-        let differences = differences.into_iter().map(DifferenceOut::from).collect();
+        let differences = differences.into_iter().map(CounterDifferenceOut::from).collect();
         Self { board: BoardOut::name(board), step, entries, waiting, differences, next }
     }
 }
 
 /// A counter that was wrong.
 #[derive(Serialize, ToSchema)]
-struct DifferenceOut {
+struct CounterDifferenceOut {
     /// The lane that adds to it.
     #[schema(maximum = 7)]
     lane: u8,
@@ -135,7 +135,7 @@ struct DifferenceOut {
     is_repaired: bool,
 }
 
-impl From<Difference> for DifferenceOut {
+impl From<Difference> for CounterDifferenceOut {
     fn from(found: Difference) -> Self {
         let Difference { lane, node, digit, counted, expected, is_repaired } = found;
         let (level, prefix) = (node.level, node.prefix);

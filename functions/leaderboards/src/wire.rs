@@ -55,28 +55,28 @@ impl BoardOut {
 
 /// A page of a leaderboard.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct ListOut {
+pub(crate) struct LeaderboardOut {
     #[serde(flatten)]
     board: BoardOut,
     /// The users, the best first.
     #[schema(max_items = 50)]
-    entries: Vec<EntryOut>,
+    entries: Vec<BoardEntryOut>,
     /// The cursor of the next page; absent from the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
     next: Option<String>,
 }
 
-impl ListOut {
+impl LeaderboardOut {
     pub(crate) fn new(board: &Board, list: &List, next: Option<String>) -> Self {
-        let entries = list.rows.iter().map(EntryOut::from).collect();
+        let entries = list.rows.iter().map(BoardEntryOut::from).collect();
         Self { board: BoardOut::new(board, list.participants), entries, next }
     }
 }
 
 /// A user on a leaderboard.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct EntryOut {
+pub(crate) struct BoardEntryOut {
     /// One more than there are users with a higher score; equal scores share it.
     #[schema(minimum = 1)]
     rank: u64,
@@ -91,7 +91,7 @@ pub(crate) struct EntryOut {
     name: Option<String>,
 }
 
-impl From<&Row> for EntryOut {
+impl From<&Row> for BoardEntryOut {
     fn from(Row { rank, score, at, name }: &Row) -> Self {
         let name = name.as_ref().map(|name| name.as_str().to_owned());
         Self { rank: *rank, score: score.get(), reached_at: at.unix_seconds(), name }
@@ -108,7 +108,7 @@ pub(crate) struct OwnPlaceOut {
     /// The user's own entry; absent if they have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
-    own: Option<EntryOut>,
+    own: Option<BoardEntryOut>,
     /// At most three users above, the user, and at most three below; empty without `own`.
     #[schema(max_items = 7)]
     neighbours: Vec<NeighbourOut>,
@@ -117,13 +117,13 @@ pub(crate) struct OwnPlaceOut {
 impl OwnPlaceOut {
     pub(crate) fn new(board: &Board, place: OwnPlace) -> Self {
         let neighbours = place.neighbours.iter().map(|neighbour| NeighbourOut {
-            entry: EntryOut::from(&neighbour.row),
+            entry: BoardEntryOut::from(&neighbour.row),
             is_self: neighbour.is_self,
         });
         Self {
             board: BoardOut::new(board, place.participants),
             has_left: place.has_left,
-            own: place.own().map(EntryOut::from),
+            own: place.own().map(BoardEntryOut::from),
             neighbours: neighbours.collect(),
         }
     }
@@ -133,7 +133,7 @@ impl OwnPlaceOut {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct NeighbourOut {
     #[serde(flatten)]
-    entry: EntryOut,
+    entry: BoardEntryOut,
     /// Whether it is the user.
     is_self: bool,
 }
