@@ -92,7 +92,7 @@ metrics! {
     LIMIT_UNITS_WASTED of_function "LimitUnitsWasted";
     /// Lookups of the cache that a fresh value answered.
     CACHE_HITS of_function "CacheHits";
-    /// Lookups of the cache that a value past its time answered.
+    /// Lookups of the cache answered with a stale value.
     CACHE_STALE of_function "CacheStale";
     /// Lookups of the cache that a load, or nothing, answered.
     CACHE_MISSES of_function "CacheMisses";
@@ -110,7 +110,7 @@ metrics! {
     MESSAGES_REPEATED of_function "MessagesRepeated";
     /// Messages of a queue that failed, and come again.
     MESSAGES_FAILED of_function "MessagesFailed";
-    /// Messages of a queue that nobody can read: no JSON, of an unknown version, of a wrong shape.
+    /// Unreadable messages of a queue: no JSON, an unknown version, a wrong shape.
     MESSAGES_POISON of_function "MessagesPoison";
     /// Effects of an outbox that were performed.
     EFFECTS_PERFORMED of_function "EffectsPerformed";
@@ -118,7 +118,7 @@ metrics! {
     EFFECTS_RETRIED of_function "EffectsRetried";
     /// Effects of an outbox that were given up without having happened.
     EFFECTS_PARKED of_function "EffectsParked";
-    /// Effects of an outbox of which nobody knows whether they happened, and that are not repeated.
+    /// Effects of an outbox with an unknown outcome, which are not retried.
     EFFECTS_UNKNOWN of_function "EffectsUnknown";
     /// Items of an outbox that do not decode.
     EFFECTS_MALFORMED of_function "EffectsMalformed";
