@@ -37,6 +37,8 @@ enum Place {
     /// Fit to publish, so it knows nothing of minigate.
     Published(Library),
     Domain,
+    /// Quizzes from files: pure as the domain, with parsers of other programs' formats.
+    QuizImport,
     /// DynamoDB and Secrets Manager inside of a process.
     EmbeddedAws,
     Testkit,
@@ -65,6 +67,7 @@ fn place_of(folder: &str) -> Option<Place> {
         "shared/limiter" => Place::Published(Library::Limiter),
         "shared/outbox" => Place::Published(Library::Outbox),
         "shared/platform" => Place::Platform,
+        "shared/quiz-import" => Place::QuizImport,
         "shared/service" => Place::Service,
         "shared/store" => Place::Store,
         "shared/testkit" => Place::Testkit,
@@ -78,8 +81,8 @@ fn place_of(folder: &str) -> Option<Place> {
 /// Whether a package may depend on another one of the workspace.
 fn may_use(user: Place, used: Place, is_for_tests: bool) -> bool {
     use Place::{
-        Domain, EmbeddedAws, Function, Local, Platform, Published, Service, Store, Testkit, Tests,
-        Xtask,
+        Domain, EmbeddedAws, Function, Local, Platform, Published, QuizImport, Service, Store,
+        Testkit, Tests, Xtask,
     };
     match (user, used) {
         // These two know nobody, and need no AWS for their tests.
@@ -91,6 +94,9 @@ fn may_use(user: Place, used: Place, is_for_tests: bool) -> bool {
         // Programs are put together by nobody but `cargo dev` and the black-box tests.
         (Local, Function | Platform | Service | Store | Published(_) | Domain) => true,
         (Tests, Function | Platform | Service | Store | Published(_) | Domain | Local) => true,
+        // A file becomes drafts, and nothing else.
+        (QuizImport, Domain) => true,
+        (Function | Local | Tests | Xtask, QuizImport) => true,
         // And the way of the arrows. A layer may reach past the next one.
         (Function, Platform | Service | Store | Published(_) | Domain) => true,
         (Platform, Service | Store | Published(_) | Domain) => true,
@@ -108,7 +114,7 @@ fn may_use_dynamodb(user: Place, is_for_tests: bool) -> bool {
         Place::Published(library) => library != Library::InitData,
         // Their own tests make real calls.
         Place::Service | Place::EmbeddedAws | Place::Testkit => is_for_tests,
-        Place::Function | Place::Domain | Place::Xtask => false,
+        Place::Function | Place::Domain | Place::QuizImport | Place::Xtask => false,
     }
 }
 
@@ -275,6 +281,7 @@ mod tests {
             ("minigate-limiter", "shared/limiter"),
             ("minigate-local", "infrastructure/local"),
             ("minigate-platform", "shared/platform"),
+            ("minigate-quiz-import", "shared/quiz-import"),
             ("minigate-service", "shared/service"),
             ("minigate-store", "shared/store"),
             ("minigate-testkit", "shared/testkit"),

@@ -36,7 +36,10 @@ use minigate_platform::{
     public::{self, Document, Freshness, IfNoneMatch},
     schemas,
 };
-use minigate_service::leaderboards::{FRESH, Leaderboards, NAMESPACES};
+use minigate_service::{
+    leaderboards::{FRESH, Leaderboards, NAMESPACES},
+    quizzes::{Freshest, Quizzes},
+};
 use utoipa_axum::routes;
 
 use self::wire::{LeaderboardOut, OwnPlaceOut};
@@ -48,6 +51,8 @@ const FRESHNESS: Freshness = Freshness {
     if_error: Duration::from_secs(60 * 60),
 };
 
+const BOARD_NOT_FOUND: Code =
+    Code::new("board_not_found", StatusCode::NOT_FOUND, "There is no leaderboard with this name");
 const WEEK_INVALID: Code =
     Code::new("week_invalid", StatusCode::BAD_REQUEST, "There is no such ISO week");
 const WEEK_NOT_KEPT: Code = Code::new(
@@ -64,7 +69,13 @@ const CURSOR_INVALID: Code = Code::new(
 /// The function, as its `main` runs it and `cargo dev` serves it.
 pub fn function() -> Function {
     Function::routes("leaderboards", router, Needs::ALL)
-        .with_codes(&[WEEK_INVALID, WEEK_NOT_KEPT, CURSOR_INVALID, recount::RECOUNT_BUSY])
+        .with_codes(&[
+            BOARD_NOT_FOUND,
+            WEEK_INVALID,
+            WEEK_NOT_KEPT,
+            CURSOR_INVALID,
+            recount::RECOUNT_BUSY,
+        ])
         .with_namespaces(&NAMESPACES)
 }
 
@@ -93,12 +104,13 @@ pub fn router() -> Router {
     responses(
         (status = 200, description = "A page of the list", body = LeaderboardOut, headers(("ETag" = String), ("Cache-Control" = String))),
         (status = 304, description = "The cached page is current", headers(("ETag" = String), ("Cache-Control" = String))),
-        (status = 404, description = "The board of this week has not begun or is not kept any more"),
+        (status = 404, description = "There is no such board, or that of this week has not begun or is not kept any more"),
     ),
 )]
 async fn read_leaderboard(
     State(platform): State<Platform>,
     Service(leaderboards): Service<Leaderboards>,
+    Service(quizzes): Service<Quizzes>,
     Path(scope): Path<Scope>,
     query: Query,
     if_none_match: IfNoneMatch,
@@ -106,6 +118,7 @@ async fn read_leaderboard(
     let [period, week, cursor] = query.optional(["period", "week", "cursor"])?;
     let board = board(scope, period, week, platform.now())?;
     let behind = cursor.map(|text| cursor::decode(&board, &text)).transpose()?;
+    check_exists(&quizzes, &board.scope).await?;
     let list = leaderboards.list(&board, behind).await?;
     let next = list.next.map(|spot| cursor::encode(&board, spot));
     let text = serde_json::to_string(&LeaderboardOut::new(&board, &list, next));
@@ -126,18 +139,20 @@ async fn read_leaderboard(
     security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
         (status = 200, description = "The user's place; without `own` if they are not on the board", body = OwnPlaceOut),
-        (status = 404, description = "The board of this week has not begun or is not kept any more"),
+        (status = 404, description = "There is no such board, or that of this week has not begun or is not kept any more"),
     ),
 )]
 async fn read_own_place(
     State(platform): State<Platform>,
     LiveUser(user): LiveUser,
     Service(leaderboards): Service<Leaderboards>,
+    Service(quizzes): Service<Quizzes>,
     Path(scope): Path<Scope>,
     query: Query,
 ) -> Result<Json<OwnPlaceOut>, Problem> {
     let [period, week] = query.optional(["period", "week"])?;
     let board = board(scope, period, week, platform.now())?;
+    check_exists(&quizzes, &board.scope).await?;
     let place = leaderboards.own_place(&board, user.id).await?;
     Ok(Json(OwnPlaceOut::new(&board, place)))
 }
@@ -149,13 +164,18 @@ async fn read_own_place(
     put, path = "/v1/me/leaderboards/{board}", tag = "leaderboards", operation_id = "join_leaderboard",
     params(("board" = String, Path, description = "The id of a quiz, or `global`", min_length = 3, max_length = 40, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")),
     security(("accessToken" = ["user"]), ("initData" = ["user"])),
-    responses((status = 204, description = "The user is on the boards where they have a score")),
+    responses(
+        (status = 204, description = "The user is on the boards where they have a score"),
+        (status = 404, description = "There is no such board"),
+    ),
 )]
 async fn join_leaderboard(
     LiveUser(user): LiveUser,
     Service(leaderboards): Service<Leaderboards>,
+    Service(quizzes): Service<Quizzes>,
     Path(scope): Path<Scope>,
 ) -> Result<Response, Problem> {
+    check_exists(&quizzes, &scope).await?;
     leaderboards.rejoin(&scope, user.id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -167,15 +187,30 @@ async fn join_leaderboard(
     delete, path = "/v1/me/leaderboards/{board}", tag = "leaderboards", operation_id = "leave_leaderboard",
     params(("board" = String, Path, description = "The id of a quiz, or `global`", min_length = 3, max_length = 40, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")),
     security(("accessToken" = ["user"]), ("initData" = ["user"])),
-    responses((status = 204, description = "The user is on none of the boards")),
+    responses(
+        (status = 204, description = "The user is on none of the boards"),
+        (status = 404, description = "There is no such board"),
+    ),
 )]
 async fn leave_leaderboard(
     LiveUser(user): LiveUser,
     Service(leaderboards): Service<Leaderboards>,
+    Service(quizzes): Service<Quizzes>,
     Path(scope): Path<Scope>,
 ) -> Result<Response, Problem> {
+    check_exists(&quizzes, &scope).await?;
     leaderboards.leave(&scope, user.id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Whether there are boards of this scope: of each quiz that was ever published, archived or not. From memory,
+/// which reads a quiz every five minutes.
+async fn check_exists(quizzes: &Quizzes, scope: &Scope) -> Result<(), Problem> {
+    let Scope::Quiz(id) = scope else { return Ok(()) };
+    match quizzes.face(id, Freshest::Cached).await? {
+        Some(_) => Ok(()),
+        None => Err(Problem::new(BOARD_NOT_FOUND)),
+    }
 }
 
 /// The board that these parameters name.

@@ -9,8 +9,9 @@ use minigate_platform::{
     auth::LiveAdmin,
     extract::{Json, Path, Query, Service},
 };
-use minigate_service::leaderboards::{
-    Difference, Leaderboards, RecountOutcome, RecountStep, Recounted,
+use minigate_service::{
+    leaderboards::{Difference, Leaderboards, RecountOutcome, RecountStep, Recounted},
+    quizzes::Quizzes,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -39,7 +40,7 @@ pub(crate) const RECOUNT_BUSY: Code = Code::new(
     security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses(
         (status = 200, description = "What the step has found", body = RecountOut),
-        (status = 404, description = "The board of this week has not begun or is not kept any more"),
+        (status = 404, description = "There is no such board, or that of this week has not begun or is not kept any more"),
         (status = 409, description = "So much changes at the moment that nothing can be compared; retry later"),
     ),
 )]
@@ -47,11 +48,13 @@ pub(crate) async fn recount_leaderboard(
     State(platform): State<Platform>,
     LiveAdmin(admin): LiveAdmin,
     Service(leaderboards): Service<Leaderboards>,
+    Service(quizzes): Service<Quizzes>,
     Path(scope): Path<Scope>,
     query: Query,
 ) -> Result<Json<RecountOut>, Problem> {
     let [period, week, step, repair] = query.optional(["period", "week", "step", "repair"])?;
     let board = crate::board(scope, period, week, platform.now())?;
+    crate::check_exists(&quizzes, &board.scope).await?;
     let invalid = |field, message| Problem::new(Code::QUERY_INVALID).field(field, message);
     let repairs = match repair.as_deref() {
         None | Some("false") => false,

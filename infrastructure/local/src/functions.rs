@@ -3,13 +3,14 @@
 use minigate_platform::Function;
 
 /// The functions, in the order of their names.
-pub fn all() -> [Function; 8] {
+pub fn all() -> [Function; 9] {
     [
         authorizer::function(),
         health::function(),
         keys::function(),
         leaderboards::function(),
         profile::function(),
+        quizzes::function(),
         sessions::function(),
         system::function(),
         verify::function(),

@@ -73,6 +73,7 @@ fn list_namespaces(components: &mut Components) {
     tags(
         (name = "sessions", description = "Log in, refresh and revoke"),
         (name = "profile", description = "The user's own profile"),
+        (name = "quizzes", description = "Quizzes, their versions and their authors"),
         (name = "verify", description = "Verification of init data for other back ends"),
         (name = "keys", description = "Public keys and the API reference"),
         (name = "system", description = "Administration"),

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`leaderboards`] | lists of the best, a user's own place, and when moves are counted |
 //! | [`accounts`] | profiles, sessions and tiers of users, and the memory of them |
+//! | [`quizzes`] | quizzes: what everybody reads, from memory, and what authors change |
 //!
 //! This crate knows neither HTTP nor the wire: its outcomes are values, which the platform and the
 //! handlers answer, and its errors are what nobody can do anything about but try later.
@@ -14,6 +15,7 @@ pub mod accounts;
 mod background;
 mod context;
 pub mod leaderboards;
+pub mod quizzes;
 
 pub use background::{Background, WorkPanicked};
 pub use context::{Context, Service};

@@ -13,6 +13,10 @@
 //! | `Main` | what was changed of the limits | `LIMITS` | `POLICIES` | none |
 //! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` | none |
 //! | `Main` | who is an administrator by a grant | `LIMITS` | `ADMINS` | roles |
+//! | `Main` | a quiz without its content | `QUIZ#<quiz>` | `META` | none |
+//! | `Main` | the draft of a quiz, with its answers | `QUIZ#<quiz>` | `DRAFT` | none |
+//! | `Main` | a published version of a quiz, with its key | `QUIZ#<quiz>` | `V#<version, four digits>` | none |
+//! | `Main` | a quiz in a list | `CATALOG#<topic or *>#<language or *>` | `<title in lower case>#<quiz>` | none |
 //! | `Main` | effects outside DynamoDB, which the crate `minigate-outbox` owns | `OUTBOX#<lane>#<shard>`, `OUTBOX#<lane>#parked`, `OUTBOX#<lane>#unknown` | `<milliseconds>#<id>` | none |
 //! | `Main` | marks of what was done, which the same crate owns | `ONCE#<worker>#<cause>` | `ONCE` | none |
 //! | `Volatile` | init data used up (one-time use) | `REPLAY#<hash>` | – | expires |
@@ -33,6 +37,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use minigate_domain::{
     Timestamp, UserId,
     leaderboards::{Board, BoardScore, EntryPage, Lane, Node, Place, Scope, ScopeLane},
+    quizzes::{QuizId, QuizList, Version},
 };
 
 use crate::call::string;
@@ -115,6 +120,40 @@ pub(crate) fn sessions(user_id: UserId) -> MainKey {
 
 pub(crate) fn tier(user_id: UserId) -> MainKey {
     MainKey { partition: user(user_id), sort: TIER }
+}
+
+/// The sort keys of a quiz. These two are neighbours, and before all versions.
+pub(crate) const QUIZ_DRAFT: &str = "DRAFT";
+pub(crate) const QUIZ_META: &str = "META";
+
+pub(crate) fn quiz(id: &QuizId) -> MainKey {
+    MainKey { partition: format!("QUIZ#{id}"), sort: QUIZ_META }
+}
+
+pub(crate) fn quiz_draft(id: &QuizId) -> MainKey {
+    MainKey { sort: QUIZ_DRAFT, ..quiz(id) }
+}
+
+pub(crate) fn quiz_version(id: &QuizId, version: Version) -> HashMap<String, AttributeValue> {
+    let sort = format!("V#{:04}", version.get());
+    [(PARTITION_KEY, quiz(id).partition), (SORT_KEY, sort)]
+        .map(|(name, value)| (name.to_owned(), string(value)))
+        .into()
+}
+
+/// The partition of a list of quizzes. No topic and no language is a `*`.
+pub(crate) fn catalogue(QuizList { topic, language }: &QuizList) -> String {
+    let topic = topic.as_ref().map_or("*", |topic| topic.as_str());
+    let language = language.as_ref().map_or("*", |language| language.as_str());
+    format!("CATALOG#{topic}#{language}")
+}
+
+/// The place of a quiz in a list: by its title, of which 60 characters count, so that the key stays below
+/// the 1,024 bytes that DynamoDB allows.
+pub(crate) fn catalogue_entry(title: &str, id: &QuizId) -> String {
+    let title: String = title.chars().take(60).flat_map(char::to_lowercase).collect();
+    let words: Vec<_> = title.split_whitespace().collect();
+    format!("{}#{id}", words.join(" "))
 }
 
 pub(crate) fn roles(user_id: UserId) -> MainKey {

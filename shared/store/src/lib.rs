@@ -21,6 +21,7 @@ pub mod leaderboards;
 mod limits;
 pub mod personal;
 mod profile;
+mod quizzes;
 mod sessions;
 mod settings;
 
@@ -32,6 +33,10 @@ pub use documents::{ChangeDocument, Documents};
 pub use error::StoreError;
 pub use keys::Tables;
 pub use profile::ChangeOutcome;
+pub use quizzes::{
+    ArchiveOutcome, CataloguePage, KeyedVersion, KnownDraft, PublishOutcome, PublishedVersion,
+    PutDraft, PutDraftOutcome, QuizChange, StoredDraft,
+};
 pub use sessions::RevokeOutcome;
 
 /// The product's data. Cloning is cheap: clones share one client and its connections.

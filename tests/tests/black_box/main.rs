@@ -18,6 +18,7 @@ mod limits;
 mod local_only;
 mod offline;
 mod profile;
+mod quizzes;
 mod roles;
 mod sessions;
 mod settings;

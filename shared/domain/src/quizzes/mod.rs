@@ -14,6 +14,7 @@ mod ids;
 mod number;
 mod publish;
 mod question;
+mod quiz;
 mod rules;
 mod shuffle;
 #[cfg(test)]
@@ -21,7 +22,7 @@ mod tests;
 mod text;
 
 pub use draft::{Fault, MAX_CONTENT_BYTES, PoolDraft, QuizDraft};
-pub use ids::{ChoiceId, QuestionId, QuizId, Topic, Version};
+pub use ids::{ChoiceId, ContentHash, QuestionId, QuizId, Topic, Version};
 pub use number::Decimal;
 pub use publish::{
     AnswerKey, Choice, Explanations, Kind, Pool, Publication, PublishedQuiz, Question, QuestionKey,
@@ -29,6 +30,7 @@ pub use publish::{
 pub use question::{
     AcceptedRange, AcceptedText, ChoiceDraft, KindDraft, PairDraft, QuestionDraft, StepDraft,
 };
+pub use quiz::{Quiz, QuizCard, QuizList, QuizStatus, QuizSummary};
 pub use rules::{BasisPoints, CertificateRules, Marks, QuizRules, RenewalRules};
 pub use shuffle::Shuffle;
 pub use text::{Markup, Texts};

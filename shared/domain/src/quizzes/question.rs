@@ -7,29 +7,32 @@ use serde::{Deserialize, Serialize};
 use super::{BasisPoints, ChoiceId, Decimal, Markup, QuestionId, Texts};
 use crate::Language;
 
+mod fields;
+
+use fields::QuestionFields;
+
 /// A question with its answers.
+///
+/// A field that its kind does not have is refused, so that a misspelt one is not lost in silence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "QuestionFields")]
 pub struct QuestionDraft {
     /// Its name, unique within the quiz.
     pub id: QuestionId,
     /// The question.
     pub text: Texts,
     /// How many points it is worth, 1 to 100.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[serde(skip_serializing_if = "is_one")]
     pub weight: u8,
     /// The share of the weight that a wrong answer costs. A quiz never has less than nothing in all.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(skip_serializing_if = "is_none")]
     pub penalty: BasisPoints,
     /// What is shown after submission.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Texts>,
     /// What is asked, and what is right.
     #[serde(flatten)]
     pub kind: KindDraft,
-}
-
-const fn one() -> u8 {
-    1
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -42,7 +45,7 @@ fn is_none(share: &BasisPoints) -> bool {
 }
 
 /// What is asked, and what is right. The wire name of each is its `kind`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum KindDraft {
     /// One of several choices. Exactly one has a credit of 10,000; others may have a part of it.
@@ -50,7 +53,7 @@ pub enum KindDraft {
         /// 2 to 20 choices.
         choices: Vec<ChoiceDraft>,
         /// Whether each attempt has them in another order.
-        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        #[serde(skip_serializing_if = "is_yes")]
         shuffle: bool,
     },
     /// Any of several choices. The credits of the right ones add up to 10,000; wrong ones may have negative
@@ -59,7 +62,7 @@ pub enum KindDraft {
         /// 2 to 20 choices.
         choices: Vec<ChoiceDraft>,
         /// Whether each attempt has them in another order.
-        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        #[serde(skip_serializing_if = "is_yes")]
         shuffle: bool,
     },
     /// A number. The first range that contains the answer counts.
@@ -72,7 +75,7 @@ pub enum KindDraft {
         /// 1 to 50 answers for each language; one of each has a credit of 10,000.
         accepted: BTreeMap<Language, Vec<AcceptedText>>,
         /// Whether capital letters matter.
-        #[serde(default, skip_serializing_if = "is_no")]
+        #[serde(skip_serializing_if = "is_no")]
         case_sensitive: bool,
     },
     /// Steps to be put in order, given here in the right one.
@@ -85,13 +88,9 @@ pub enum KindDraft {
         /// 2 to 20 pairs.
         pairs: Vec<PairDraft>,
         /// Answers that belong to no prompt; at most 20.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(skip_serializing_if = "Vec::is_empty")]
         distractors: Vec<StepDraft>,
     },
-}
-
-const fn yes() -> bool {
-    true
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]

@@ -103,3 +103,26 @@ fn what_no_attempt_could_use_is_a_fault_with_its_place() {
         ["pools[0].questions[1].id must be unique within the quiz"]
     );
 }
+
+/// A misspelt field, or one of another kind, would be lost in silence otherwise.
+#[test]
+fn a_field_that_the_kind_does_not_have_is_refused() {
+    let read = |change: fn(&mut serde_json::Value)| {
+        let mut json = serde_json::to_value(draft()).unwrap();
+        change(&mut json["pools"][0]["questions"][0]);
+        serde_json::from_value::<QuizDraft>(json).map_err(|error| error.to_string())
+    };
+    assert_eq!(read(|_| {}), Ok(draft()));
+    assert_eq!(read(|question| question["weight"] = 1.into()), Ok(draft()));
+    assert!(read(|question| question["explenation"] = "x".into()).unwrap_err().contains("unknown"));
+    for change in [
+        |question: &mut serde_json::Value| question["steps"] = serde_json::json!([]),
+        |question: &mut serde_json::Value| question["accepted"] = serde_json::json!([]),
+        |question: &mut serde_json::Value| question["kind"] = "ordering".into(),
+    ] {
+        let error = read(change).unwrap_err();
+        assert!(error.contains("no field of another kind"), "{error}");
+    }
+    let essay = read(|question| question["kind"] = "essay".into()).unwrap_err();
+    assert!(essay.contains("unknown variant"), "{essay}");
+}

@@ -149,9 +149,21 @@ fn wrong_field(path: &str, message: &str) -> Problem {
         ("unknown field", Some(expected)) => format!("is unknown; expected {expected}"),
         ("unknown field", None) => "is unknown".to_owned(),
         (_, Some(expected)) => format!("must be {expected}"),
-        _ => "has the wrong type".to_owned(),
+        _ if is_of_serde(message) => "has the wrong type".to_owned(),
+        // Our own types say what they take, and never what they were given.
+        _ => {
+            let expected = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
+            format!("must be {expected}")
+        }
     };
     Problem::new(Code::BODY_INVALID).field(presentable(&field), message)
+}
+
+/// Whether serde or serde_json wrote a message, which may repeat a value.
+fn is_of_serde(message: &str) -> bool {
+    ["invalid ", "unknown ", "missing ", "duplicate ", "number ", "expected ", "key must "]
+        .iter()
+        .any(|prefix| message.starts_with(prefix))
 }
 
 /// The name of a field, if its length is plausible. A longer one may be a misplaced secret, and becomes

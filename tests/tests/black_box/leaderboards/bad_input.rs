@@ -43,6 +43,33 @@ async fn names_that_no_board_has() {
 }
 
 #[tokio::test]
+async fn quizzes_that_there_are_not() {
+    let api = Deployment::shared();
+    let session = api.new_session().await;
+    let board = "/v1/leaderboards/no-such-quiz";
+    let own = "/v1/me/leaderboards/no-such-quiz";
+    for request in [api.get(board), api.get(own), api.put(own), api.delete(own)] {
+        let answer = request.bearer(&session.tokens.access).send().await;
+        answer.assert_problem(404, "board_not_found", &[]);
+    }
+}
+
+#[tokio::test]
+async fn recounts_are_for_administrators_and_steps_must_exist() {
+    let api = Deployment::shared();
+    let session = api.new_session().await;
+    let path = "/v1/leaderboards/global/recount";
+    let as_user = api.post(path).bearer(&session.tokens.access).send().await;
+    as_user.assert_problem(403, "admin_required", &[]);
+    let as_admin = api.bot.init_data(api.admin_id);
+    for (query, field) in [("?step=15", "step"), ("?step=first", "step"), ("?repair=yes", "repair")]
+    {
+        let answer = api.post(&format!("{path}{query}")).tma(&as_admin).send().await;
+        answer.assert_problem(400, "query_invalid", &[field]);
+    }
+}
+
+#[tokio::test]
 async fn without_credentials_there_is_no_own_place() {
     let api = Deployment::shared();
     let path = "/v1/me/leaderboards/global";

@@ -7,6 +7,7 @@ use minigate_tests::{Cloud, Deployment, OpenSession, eventually, now};
 use serde_json::{Value, json};
 
 use super::CACHEABLE;
+use crate::quizzes::{Author, draft};
 
 struct Boards {
     cloud: Cloud,
@@ -18,6 +19,9 @@ impl Boards {
     async fn start() -> Self {
         let cloud = Cloud::start().await;
         let api = cloud.serve(&[]).await;
+        let author = Author::new(&api).await;
+        assert_eq!(author.put("chess", &draft()).await.status / 100, 2);
+        assert_eq!(author.post("chess", "publish").await.status / 100, 2);
         let [main, volatile, audit] =
             ["minigate-Main", "minigate-Volatile", "minigate-Audit"].map(str::to_owned);
         let store = Store::new(cloud.dynamodb().await, Tables { main, volatile, audit });
@@ -188,4 +192,24 @@ async fn calls() {
         "a read, two queries, names, and perhaps counters: {:?}",
         boards.cloud.calls()
     );
+}
+
+#[tokio::test]
+async fn a_recount_goes_through_the_whole_board() {
+    let boards = Boards::start().await;
+    for user in 1..=5 {
+        boards.result(user, u16::try_from(user * 1_900).unwrap(), 60).await;
+    }
+    let api = &boards.api;
+    let (mut step, mut entries, mut steps) = (String::new(), 0, 0);
+    loop {
+        let path = format!("/v1/leaderboards/chess/recount?repair=true{step}");
+        let answer = api.post(&path).tma(&api.bot.init_data(api.admin_id)).send().await;
+        let found = answer.assert_success(200, &[]);
+        assert_eq!(found["differences"], json!([]));
+        (entries, steps) = (entries + found["entries"].as_u64().unwrap(), steps + 1);
+        let Some(next) = found["next"].as_str() else { break };
+        step = format!("&step={next}");
+    }
+    assert_eq!((entries, steps), (5, 11));
 }

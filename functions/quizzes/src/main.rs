@@ -1,0 +1,5 @@
+//! The Lambda function `quizzes`.
+
+fn main() -> std::process::ExitCode {
+    quizzes::function().run()
+}
