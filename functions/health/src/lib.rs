@@ -43,7 +43,7 @@ async fn health(State(platform): State<Platform>) -> Json<HealthOut> {
 /// The response is 200 even if a dependency is down.
 #[utoipa::path(
     get, path = "/health/detailed", tag = "health", operation_id = "read_detailed_health",
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses(
         (status = 200, description = "The status of each dependency", body = DetailedHealthOut),
     ),

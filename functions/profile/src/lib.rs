@@ -4,10 +4,13 @@
 //! |---|---|---|
 //! | `GET /v1/me` | the user, in a session that has not been revoked | 1 read |
 //! | `PATCH /v1/me` | the same | 1 read (none with init data), 2 writes: the account is invalidated on other instances, then the profile changes |
+//! | `GET /v1/me/export` | the user, with credentials of the last ten minutes | 1 read |
 //!
 //! The version of a profile is its entity tag. `PATCH` with `If-Match` changes only that version, so that
 //! of two devices the second one detects the first one's change, and a retry after a lost response is
 //! safe.
+
+mod export;
 
 use axum::{
     extract::State,
@@ -37,14 +40,14 @@ pub fn function() -> Function {
 
 /// The routes of this function.
 pub fn router() -> Router {
-    Router::new().routes(routes!(read_profile, change_profile))
+    Router::new().routes(routes!(read_profile, change_profile)).routes(routes!(export::export))
 }
 
 /// Reads the user's profile.
 #[utoipa::path(
     get, path = "/v1/me", tag = "profile",
     params(("If-None-Match" = Option<schemas::IfNoneMatch>, Header, description = "Entity tags of cached versions; a match is answered 304")),
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
         (status = 200, description = "The profile", body = ProfileOut, headers(("ETag" = String))),
         (status = 304, description = "The cached version is current", headers(("ETag" = String))),
@@ -67,7 +70,7 @@ async fn read_profile(
     patch, path = "/v1/me", tag = "profile",
     params(("If-Match" = Option<schemas::IfMatch>, Header, description = "The version to change; any other is answered 412")),
     request_body = ProfilePatch,
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
         (status = 200, description = "The changed profile", body = ProfileOut, headers(("ETag" = String))),
         (status = 404, description = "The user has no profile yet: the first session creates it"),

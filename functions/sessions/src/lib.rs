@@ -181,7 +181,7 @@ async fn refresh_session(
 /// Lists the user's sessions, newest first.
 #[utoipa::path(
     get, path = "/v1/sessions", tag = "sessions",
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
         (status = 200, description = "The sessions", body = SessionsOut),
     ),
@@ -206,7 +206,7 @@ async fn list_sessions(
 #[utoipa::path(
     delete, path = "/v1/sessions/{id}", tag = "sessions",
     params(("id" = schemas::SessionId, Path, description = "The session's id")),
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
         (status = 204, description = "The session is revoked"),
         (status = 404, description = "The user has no session with this id"),
@@ -223,7 +223,7 @@ async fn revoke_session(
 /// Revokes all sessions of the user, including the current one.
 #[utoipa::path(
     delete, path = "/v1/sessions", tag = "sessions",
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
         (status = 204, description = "The sessions are revoked"),
     ),

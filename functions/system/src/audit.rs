@@ -13,7 +13,7 @@ const ENTRIES: u8 = 50;
 /// Lists what administrators did last, the newest first, 50 entries at most.
 #[utoipa::path(
     get, path = "/v1/system/audit", tag = "system", operation_id = "read_audit",
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses((status = 200, description = "The newest entries", body = AuditOut)),
 )]
 pub(crate) async fn read(

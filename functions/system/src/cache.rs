@@ -7,7 +7,7 @@ use minigate_domain::AuditEntry;
 use minigate_platform::{
     Code, Platform, Problem,
     auth::{Admin, LiveAdmin},
-    caches::{NAMESPACES, Tag},
+    caches::Tag,
     extract::{Json, Query},
     schemas,
 };
@@ -15,19 +15,21 @@ use minigate_store::CountedCache;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::catalogue::NAMESPACES;
+
 /// Tells what the caches of all instances did, by namespace.
 ///
 /// Each instance adds its counts once a minute at most, and when it ends.
 #[utoipa::path(
     get, path = "/v1/system/cache", tag = "system", operation_id = "read_cache_counts",
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses((status = 200, description = "The counts", body = CacheOut)),
 )]
 pub(crate) async fn read(
     State(platform): State<Platform>,
     _: Admin,
 ) -> Result<Json<CacheOut>, Problem> {
-    let counted = platform.store.cache_counts(&NAMESPACES).await?;
+    let counted = platform.store.cache_counts(NAMESPACES).await?;
     let namespaces = counted.into_iter().map(|(name, counted)| (name, counted.into())).collect();
     Ok(Json(CacheOut { namespaces }))
 }
@@ -42,7 +44,7 @@ pub(crate) async fn read(
         ("tag" = Option<schemas::CacheTag>, Query, description = "A tag such as `user#42`, 1 to 255 bytes; this or `namespace`"),
         ("namespace" = Option<schemas::CacheNamespace>, Query, description = "The name of a namespace; this or `tag`"),
     ),
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses(
         (status = 204, description = "It is invalidated"),
         (status = 400, description = "There is no such namespace, or no such tag is possible"),
@@ -79,7 +81,7 @@ impl Target {
         if kind == "tag" {
             return Tag::new(name).map(Self::Tag).map_err(|error| invalid(error.to_string()));
         }
-        let known = NAMESPACES.into_iter().find(|known| *known == name);
+        let known = NAMESPACES.iter().copied().find(|known| *known == name);
         let unknown = || invalid(format!("must be one of {}", NAMESPACES.join(", ")));
         known.map(Self::Namespace).ok_or_else(unknown)
     }

@@ -22,7 +22,7 @@ const MAX_API_KEY_BYTES: usize = 128;
         ("kind" = schemas::LimitKind, Path, description = "What the limits hold for"),
         ("id" = schemas::LimitKey, Path, description = "A user's or a session's id, an address, or the id of an API key"),
     ),
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses((status = 200, description = "Where it stands", body = KeyOut)),
 )]
 pub(crate) async fn read(
@@ -55,7 +55,7 @@ pub(crate) async fn read(
         ("kind" = schemas::LimitKind, Path, description = "What the limits hold for"),
         ("id" = schemas::LimitKey, Path, description = "A user's or a session's id, an address, or the id of an API key"),
     ),
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses((status = 204, description = "They are back. An instance that has denied a request of the key denies others until the time that it has named")),
 )]
 pub(crate) async fn reset(

@@ -12,13 +12,16 @@
 //! | `GET /v1/system/limits/keys/{kind}/{id}` | a read of the limiter for each limit of the kind; 1 more of a user's tier |
 //! | `DELETE /v1/system/limits/keys/{kind}/{id}` | 1 write, and one of the limiter for each limit of the kind |
 //! | `PUT /v1/system/users/{id}/tier` | 1 read, 1 write |
+//! | `GET /v1/system/users/{id}/roles` | 1 read |
+//! | `PUT`, `DELETE /v1/system/users/{id}/roles/{role}` | 1 read (of the role `admin`, 2), 2 writes: the account is invalidated on other instances, then the role changes |
 //! | `GET /v1/system/audit` | 1 read |
 //! | `GET /v1/system/cache` | 1 read |
 //! | `DELETE /v1/system/cache` | 2 writes |
 //!
 //! All of it is for administrators. What changes something also takes a session that has not been
 //! revoked (one read more; none with init data), and is recorded in `Audit`, with who did it and
-//! what it was before: in the same transaction where it is a change of `Main`.
+//! what it was before: in the same transaction where it is a change of `Main`. An administrator by a
+//! grant causes that read on every route.
 //!
 //! A change of a limit or a setting is in force at once in the instance that made it, and in the others within
 //! ten seconds or with the first request after that.
@@ -28,13 +31,14 @@ mod cache;
 mod catalogue;
 mod keys;
 mod limits;
+mod roles;
 mod settings;
 mod users;
 
 use minigate_platform::{Function, Needs, Router};
 use utoipa_axum::routes;
 
-pub use self::catalogue::LIMITS;
+pub use self::catalogue::{LIMITS, NAMESPACES};
 
 /// The function, as its `main` runs it and `cargo dev` serves it.
 pub fn function() -> Function {
@@ -42,6 +46,12 @@ pub fn function() -> Function {
         limits::POLICY_NOT_FOUND,
         limits::POLICIES_UNREADABLE,
         settings::SETTINGS_UNREADABLE,
+        roles::USER_NOT_FOUND,
+        roles::ROLE_GRANT_TO_SELF,
+        roles::ROLE_NOT_FOUND,
+        roles::LAST_ADMINISTRATOR,
+        roles::ADMIN_OF_DEPLOYMENT,
+        roles::TOO_MANY_ADMINISTRATORS,
     ])
 }
 
@@ -57,6 +67,8 @@ pub fn router() -> Router {
         ))
         .routes(routes!(keys::read, keys::reset))
         .routes(routes!(users::set_tier))
+        .routes(routes!(roles::read))
+        .routes(routes!(roles::grant, roles::withdraw))
         .routes(routes!(audit::read))
         .routes(routes!(cache::read, cache::invalidate))
 }

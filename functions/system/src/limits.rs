@@ -31,7 +31,7 @@ const ATTEMPTS: u32 = 4;
 /// Lists every limit, as it is in force and as it would be unless administrators had changed it.
 #[utoipa::path(
     get, path = "/v1/system/limits", tag = "system", operation_id = "list_limits",
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses((status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String)))),
 )]
 pub(crate) async fn list(State(platform): State<Platform>, _: Admin) -> Result<Response, Problem> {
@@ -58,7 +58,7 @@ pub(crate) async fn list(State(platform): State<Platform>, _: Admin) -> Result<R
         ("If-Match" = Option<schemas::IfMatch>, Header, description = "Change only this version"),
     ),
     request_body = LimitChangeSchema,
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses(
         (status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String))),
         (status = 404, description = "There is no such limit"),
@@ -88,7 +88,7 @@ pub(crate) async fn change(
         ("policy" = schemas::PolicyName, Path, description = "The name of a limit"),
         ("If-Match" = Option<schemas::IfMatch>, Header, description = "Change only this version"),
     ),
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses(
         (status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String))),
         (status = 404, description = "There is no such limit"),
@@ -110,14 +110,14 @@ pub(crate) async fn reset(
 /// what does not decode.
 #[utoipa::path(
     delete, path = "/v1/system/limits", tag = "system", operation_id = "reset_all_limits",
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses((status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String)))),
 )]
 pub(crate) async fn reset_all(
     State(platform): State<Platform>,
     LiveAdmin(user): LiveAdmin,
 ) -> Result<Response, Problem> {
-    let Documents { limits, settings } = platform.store.documents().await?;
+    let Documents { limits, settings, .. } = platform.store.documents().await?;
     let before = limits.ok().and_then(|changes| json_of(&changes.by_name));
     let entry = AuditEntry::new(
         &*platform.entropy,
@@ -150,7 +150,7 @@ async fn replace(
     change: Option<LimitChange>,
 ) -> Result<Response, Problem> {
     for _ in 0..ATTEMPTS {
-        let Documents { limits, settings } = platform.store.documents().await?;
+        let Documents { limits, settings, .. } = platform.store.documents().await?;
         let LimitChanges { mut by_name, version } = limits.map_err(not_readable)?;
         match if_match {
             IfMatch::Version(known) if known != version => return Err(version_mismatch()),

@@ -5,7 +5,9 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use minigate_domain::{AuditEntry, SETTINGS_FORMAT, SettingsOverride, SettingsOverrides, UserId};
+use minigate_domain::{
+    AuditEntry, GrantedAdmins, SETTINGS_FORMAT, SettingsOverride, SettingsOverrides, UserId,
+};
 use minigate_platform::{
     Code, Platform, Problem,
     auth::{Admin, LiveAdmin},
@@ -17,6 +19,8 @@ use minigate_store::{ChangeDocument, Documents, StoreError};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use crate::roles::LAST_ADMINISTRATOR;
+
 pub(crate) const SETTINGS_UNREADABLE: Code =
     Code::new("settings_unreadable", StatusCode::CONFLICT, "The stored settings cannot be decoded");
 
@@ -27,7 +31,7 @@ const ATTEMPTS: u32 = 4;
 /// them.
 #[utoipa::path(
     get, path = "/v1/system/settings", tag = "system", operation_id = "read_settings",
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses((status = 200, description = "The settings", body = SettingsOut, headers(("ETag" = String)))),
 )]
 pub(crate) async fn read_settings(
@@ -53,10 +57,10 @@ pub(crate) async fn read_settings(
     put, path = "/v1/system/settings", tag = "system", operation_id = "replace_settings",
     params(("If-Match" = Option<schemas::IfMatch>, Header, description = "Change only this version")),
     request_body = SettingsChange,
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses(
         (status = 200, description = "They are in force", body = SettingsOut, headers(("ETag" = String))),
-        (status = 409, description = "What is stored of the settings cannot be read"),
+        (status = 409, description = "What is stored of the settings cannot be read, or nobody would be left who is an administrator for good"),
         (status = 412, description = "The settings have another version"),
         (status = 422, description = "No setting may be like that"),
     ),
@@ -69,8 +73,9 @@ pub(crate) async fn replace_settings(
 ) -> Result<Response, Problem> {
     let change = body.into_change(&platform.config.settings)?;
     for _ in 0..ATTEMPTS {
-        let Documents { settings, limits } = platform.store.documents().await?;
+        let Documents { settings, limits, admins } = platform.store.documents().await?;
         let known = settings.map_err(unreadable)?;
+        check_last_admin(&platform, &known.change, &change, &admins?)?;
         if known.format > SETTINGS_FORMAT {
             return Err(Problem::new(SETTINGS_UNREADABLE).detail(UNREADABLE));
         }
@@ -102,14 +107,20 @@ pub(crate) async fn replace_settings(
 /// what does not decode.
 #[utoipa::path(
     delete, path = "/v1/system/settings", tag = "system", operation_id = "reset_settings",
-    security(("accessToken" = []), ("initData" = [])),
-    responses((status = 200, description = "The settings of the deployment are in force", body = SettingsOut, headers(("ETag" = String)))),
+    security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
+    responses(
+        (status = 200, description = "The settings of the deployment are in force", body = SettingsOut, headers(("ETag" = String))),
+        (status = 409, description = "Nobody would be left who is an administrator for good"),
+    ),
 )]
 pub(crate) async fn reset_settings(
     State(platform): State<Platform>,
     LiveAdmin(admin): LiveAdmin,
 ) -> Result<Response, Problem> {
-    let Documents { settings, limits } = platform.store.documents().await?;
+    let Documents { settings, limits, admins } = platform.store.documents().await?;
+    if let Ok(known) = &settings {
+        check_last_admin(&platform, &known.change, &SettingsOverride::default(), &admins?)?;
+    }
     let before = settings.ok().and_then(|settings| json_of(&settings));
     let entry = entry(&platform, admin.id, "settings.reset").change(before, None);
     let empty = SettingsOverride::default();
@@ -120,6 +131,24 @@ pub(crate) async fn reset_settings(
         }
         ChangeDocument::Stale => Err(contended()),
     }
+}
+
+/// Somebody must be left who may mend what administrators have changed. Nobody can take the last
+/// administrator by a grant away meanwhile, because that one stays too.
+fn check_last_admin(
+    platform: &Platform,
+    before: &SettingsOverride,
+    after: &SettingsOverride,
+    granted: &GrantedAdmins,
+) -> Result<(), Problem> {
+    let names_any =
+        |change: &SettingsOverride| change.admins.as_ref().is_some_and(|ids| !ids.is_empty());
+    let has_others = !platform.config.settings.admins.is_empty() || granted.has_permanent();
+    if has_others || names_any(after) || !names_any(before) {
+        return Ok(());
+    }
+    Err(Problem::new(LAST_ADMINISTRATOR)
+        .detail("The settings would name no administrator, and nobody else is one for good."))
 }
 
 fn entry(platform: &Platform, by: UserId, action: &'static str) -> AuditEntry {

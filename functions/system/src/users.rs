@@ -19,7 +19,7 @@ use utoipa::ToSchema;
     put, path = "/v1/system/users/{id}/tier", tag = "system", operation_id = "set_tier",
     params(("id" = schemas::TelegramId, Path, description = "The Telegram user id")),
     request_body = TierIn,
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses(
         (status = 204, description = "The user has the tier"),
         (status = 422, description = "There is no such tier"),

@@ -17,7 +17,10 @@ mod sessions;
 mod settings;
 mod time;
 
-pub use accounts::{InvalidTier, Tier};
+pub use accounts::{
+    Grant, GrantedAdmin, GrantedAdmins, InvalidRole, InvalidTier, MAX_GRANTED_ADMINS, Role,
+    RoleChange, RoleRefusal, Roles, Tier,
+};
 pub use audit::AuditEntry;
 pub use entropy::Entropy;
 pub use idempotency::{IdempotencyKey, InvalidIdempotencyKey, NamedRequest, Repetition};

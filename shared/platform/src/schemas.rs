@@ -49,6 +49,10 @@ schemas! {
     SessionId text(32, 32, "^[0-9a-f]{32}$").examples(["00ff00ff00ff00ff00ff00ff00ff00ff"]);
     /// The tier of a user, which determines their limits.
     Tier one_of(minigate_domain::Tier::ALL.map(minigate_domain::Tier::as_str));
+    /// A role that administrators grant.
+    GrantedRole one_of(minigate_domain::Role::GRANTED.map(minigate_domain::Role::as_str));
+    /// What a user may do.
+    Role one_of(minigate_domain::Role::ALL.map(minigate_domain::Role::as_str));
     /// The name of a limit.
     PolicyName ObjectBuilder::new().schema_type(Type::String);
     /// The name of an exceeded limit; `address` is the limit for a client's address that each instance
@@ -63,7 +67,7 @@ schemas! {
     AllowedOrigin text(10, 267, r"^https?://[a-z0-9.\-]+(:[0-9]{1,5})?$")
         .examples(["https://app.example"]);
     /// A cache namespace that administrators may invalidate.
-    CacheNamespace one_of(crate::caches::NAMESPACES);
+    CacheNamespace one_of(crate::caches::OF_PLATFORM.iter().copied());
     /// A cache tag.
     CacheTag text(1, 255, r"^[^\u0000-\u001f]{1,255}$").examples(["user#42"]);
     /// A stable code to branch on; docs/problems.md explains each.

@@ -6,14 +6,15 @@ use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
     types::{Put, TransactWriteItem},
 };
-use minigate_domain::{AuditEntry, LimitChanges, SettingsOverrides, Timestamp};
+use minigate_domain::{AuditEntry, GrantedAdmins, LimitChanges, SettingsOverrides, Timestamp};
 use serde::Serialize;
 
 use crate::{
     Store, StoreError,
+    accounts::decode_admins,
     audit::append,
     call::{Item, failed, first_failure, not_built, number, sort_key, string, transaction_failed},
-    keys::{DOCUMENTS, MainKey, PARTITION_KEY, POLICIES, SETTINGS},
+    keys::{ADMINS, DOCUMENTS, PARTITION_KEY, POLICIES, SETTINGS, document as document_key},
     limits, settings,
 };
 
@@ -27,6 +28,8 @@ pub struct Documents {
     pub limits: Result<LimitChanges, StoreError>,
     /// What was changed of the settings; otherwise [`StoreError::Corrupt`].
     pub settings: Result<SettingsOverrides, StoreError>,
+    /// Who is an administrator by a grant; otherwise [`StoreError::Corrupt`].
+    pub admins: Result<GrantedAdmins, StoreError>,
 }
 
 /// What became of a change of a document.
@@ -59,11 +62,13 @@ impl Store {
         let mut documents = Documents {
             limits: Ok(LimitChanges::default()),
             settings: Ok(SettingsOverrides::default()),
+            admins: Ok(GrantedAdmins::default()),
         };
         for item in output.items.unwrap_or_default() {
             match sort_key(&item) {
                 Some(POLICIES) => documents.limits = limits::decode(item),
                 Some(SETTINGS) => documents.settings = settings::decode(item),
+                Some(ADMINS) => documents.admins = decode_admins(item),
                 _ => {}
             }
         }
@@ -83,7 +88,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut item: Item = serde_dynamo::to_item(document)
             .map_err(|source| StoreError::Corrupt { entity, source })?;
-        item.extend(MainKey { partition: DOCUMENTS, sort }.into_attributes());
+        item.extend(document_key(sort).into_attributes());
         let put = Put::builder().table_name(&self.tables.main).set_item(Some(item));
         let put = match known_version {
             Some(0) => put

@@ -1,25 +1,30 @@
 //! Every key of every table, in one place.
 //!
-//! | table | item | partition key | sort key |
-//! |---|---|---|---|
-//! | `Main` | profile of a user | `USER#<user id>` | `ACCOUNT#PROFILE` |
-//! | `Main` | sessions of a user | `USER#<user id>` | `ACCOUNT#SESSIONS` |
-//! | `Main` | tier that was given to a user | `USER#<user id>` | `ACCOUNT#TIER` |
-//! | `Main` | pointer to a certificate of a user | `USER#<user id>` | `CERT#<milliseconds>#<certificate id>` |
-//! | `Main` | certificate | `CERT#<certificate id>` | `CERT` |
-//! | `Main` | place of a certificate in a status list | `STATUS#<list>` | `TAKEN#<index>` |
-//! | `Main` | revoked certificate of a status list | `STATUS#<list>` | `REVOKED#<index>` |
-//! | `Main` | public keys that have signed certificates | `CERTKEYS` | `<key id>` |
-//! | `Main` | what was changed of the limits | `LIMITS` | `POLICIES` |
-//! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` |
-//! | `Main` | effects outside DynamoDB, which the crate `minigate-outbox` owns | `OUTBOX#<lane>#<shard>`, `OUTBOX#<lane>#parked`, `OUTBOX#<lane>#unknown` | `<milliseconds>#<id>` |
-//! | `Main` | marks of what was done, which the same crate owns | `ONCE#<worker>#<cause>` | `ONCE` |
-//! | `Volatile` | requests that were named by an idempotency key | `IDEM#<user id>#<route>#<key>` | – |
-//! | `Volatile` | init data used up (one-time use) | `REPLAY#<hash>` | – |
-//! | `Volatile` | state of the rate limits, which the crate `minigate-limiter` owns | `LIMIT#<n>#<user, address or API key>` | – |
-//! | `Volatile` | stamps of invalidated tags, which the crate `minigate-cache` owns | `CACHE#tag#<tag>`, `CACHE#ns#<namespace>` | – |
-//! | `Volatile` | what the caches did for a namespace | `COUNTS#<namespace>` | – |
-//! | `Audit` | what an administrator did | `SYSTEM` | `<milliseconds>#<random>` |
+//! | table | item | partition key | sort key | personal data |
+//! |---|---|---|---|---|
+//! | `Main` | profile of a user | `USER#<user id>` | `ACCOUNT#PROFILE` | profile |
+//! | `Main` | sessions of a user | `USER#<user id>` | `ACCOUNT#SESSIONS` | sessions |
+//! | `Main` | tier that was given to a user | `USER#<user id>` | `ACCOUNT#TIER` | tier |
+//! | `Main` | roles that were granted to a user | `USER#<user id>` | `ACCOUNT#ROLES` | roles |
+//! | `Main` | pointer to a certificate of a user | `USER#<user id>` | `CERT#<milliseconds>#<certificate id>` | certificates |
+//! | `Main` | certificate | `CERT#<certificate id>` | `CERT` | certificates |
+//! | `Main` | place of a certificate in a status list | `STATUS#<list>` | `TAKEN#<index>` | none |
+//! | `Main` | revoked certificate of a status list | `STATUS#<list>` | `REVOKED#<index>` | none |
+//! | `Main` | public keys that have signed certificates | `CERTKEYS` | `<key id>` | none |
+//! | `Main` | what was changed of the limits | `LIMITS` | `POLICIES` | none |
+//! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` | none |
+//! | `Main` | who is an administrator by a grant | `LIMITS` | `ADMINS` | roles |
+//! | `Main` | effects outside DynamoDB, which the crate `minigate-outbox` owns | `OUTBOX#<lane>#<shard>`, `OUTBOX#<lane>#parked`, `OUTBOX#<lane>#unknown` | `<milliseconds>#<id>` | none |
+//! | `Main` | marks of what was done, which the same crate owns | `ONCE#<worker>#<cause>` | `ONCE` | none |
+//! | `Volatile` | requests that were named by an idempotency key | `IDEM#<user id>#<route>#<key>` | – | expires |
+//! | `Volatile` | init data used up (one-time use) | `REPLAY#<hash>` | – | expires |
+//! | `Volatile` | state of the rate limits, which the crate `minigate-limiter` owns | `LIMIT#<n>#<user, address or API key>` | – | expires |
+//! | `Volatile` | stamps of invalidated tags, which the crate `minigate-cache` owns | `CACHE#tag#<tag>`, `CACHE#ns#<namespace>` | – | expires |
+//! | `Volatile` | what the caches did for a namespace | `COUNTS#<namespace>` | – | none |
+//! | `Audit` | what an administrator did | `SYSTEM` | `<milliseconds>#<random>` | kept |
+//!
+//! The last column names the noun that exports the item (`personal.rs`). `expires`: DynamoDB deletes it
+//! by itself. `kept`: the trail is evidence, of what administrators did and to whom.
 //!
 //! The items of an account share a prefix, so that one query reads them. So do the documents of the
 //! deployment, in the partition that was first that of the limits alone.
@@ -62,6 +67,7 @@ pub(crate) const ACCOUNT_PREFIX: &str = "ACCOUNT#";
 pub(crate) const PROFILE: &str = "ACCOUNT#PROFILE";
 pub(crate) const SESSIONS: &str = "ACCOUNT#SESSIONS";
 pub(crate) const TIER: &str = "ACCOUNT#TIER";
+pub(crate) const ROLES: &str = "ACCOUNT#ROLES";
 
 /// The key of an item in `Main`.
 pub(crate) struct MainKey<P = String> {
@@ -74,9 +80,11 @@ pub(crate) const PROBE: MainKey<&str> = MainKey { partition: "PROBE", sort: "PRO
 
 /// The partition of the deployment's documents.
 pub(crate) const DOCUMENTS: &str = "LIMITS";
-/// The sort keys of the documents: what was changed of the limits, and of the settings.
+/// The sort keys of the documents: what was changed of the limits and of the settings, and who is
+/// an administrator by a grant.
 pub(crate) const POLICIES: &str = "POLICIES";
 pub(crate) const SETTINGS: &str = "SETTINGS";
+pub(crate) const ADMINS: &str = "ADMINS";
 
 /// The sort keys of a user's certificates, in the order of time until the year 2286.
 pub(crate) const CERTIFICATES_PREFIX: &str = "CERT#";
@@ -140,6 +148,14 @@ pub(crate) fn sessions(user_id: UserId) -> MainKey {
 
 pub(crate) fn tier(user_id: UserId) -> MainKey {
     MainKey { partition: user(user_id), sort: TIER }
+}
+
+pub(crate) fn roles(user_id: UserId) -> MainKey {
+    MainKey { partition: user(user_id), sort: ROLES }
+}
+
+pub(crate) fn document(sort: &'static str) -> MainKey<&'static str> {
+    MainKey { partition: DOCUMENTS, sort }
 }
 
 /// The item in `Volatile` with what the caches of all instances did for a namespace.

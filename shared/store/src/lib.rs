@@ -20,13 +20,14 @@ mod error;
 mod idempotency;
 mod keys;
 mod limits;
+pub mod personal;
 mod profile;
 mod sessions;
 mod settings;
 
 use aws_sdk_dynamodb::Client;
 
-pub use accounts::{Account, OneTimeUse, OpenOutcome, OpenSession, OpenedSession};
+pub use accounts::{Account, OneTimeUse, OpenOutcome, OpenSession, OpenedSession, RoleOutcome};
 pub use cache::{CacheCounts, CountedCache};
 pub use certificates::{
     CertificateCursor, CertificateKey, CertificatePage, InvalidCursor, KeepSignature, NameOutcome,
@@ -45,7 +46,7 @@ pub struct Store {
     tables: Tables,
 }
 
-/// The accounts: profiles, sessions and tiers. For `minigate-service` only, as `xtask` checks: a write
+/// The accounts: profiles, sessions, tiers and roles. For `minigate-service` only, as `xtask` checks: a write
 /// from elsewhere would leave other instances with the former account.
 #[derive(Clone, Debug)]
 pub struct AccountStore {

@@ -24,6 +24,9 @@ async fn all_of_it_is_for_administrators() {
             api.get("/v1/system/limits/keys/user/1"),
             api.delete("/v1/system/limits/keys/user/1"),
             api.put("/v1/system/users/1/tier").json(&json!({ "tier": "pro" })),
+            api.get("/v1/system/users/1/roles"),
+            api.put("/v1/system/users/1/roles/admin").json(&json!({})),
+            api.delete("/v1/system/users/1/roles/admin"),
             api.get("/v1/system/audit"),
             api.get("/v1/system/cache"),
             api.delete("/v1/system/cache?tag=user%231"),
@@ -79,6 +82,8 @@ mod local_only {
             api.delete("/v1/system/settings"),
             api.delete("/v1/system/limits/keys/user/1"),
             api.put("/v1/system/users/1/tier").json(&json!({ "tier": "pro" })),
+            api.put("/v1/system/users/1/roles/admin").json(&json!({})),
+            api.delete("/v1/system/users/1/roles/admin"),
             api.delete("/v1/system/cache?tag=user%231"),
         ] {
             bearer(request).send().await.assert_problem(401, "session_revoked", &[]);

@@ -9,6 +9,7 @@ mod command;
 mod compression;
 mod functions;
 mod limits;
+mod permissions;
 mod readme;
 mod real_bot;
 mod reference;

@@ -27,6 +27,8 @@ pub struct TelegramUser {
     pub language_code: Option<String>,
     /// The hash of the init data: no two init data have the same one.
     pub init_data_hash: Option<String>,
+    /// When Telegram signed it.
+    pub(crate) signed_at: Timestamp,
     /// When the init data will be too old to be taken by any instance, whatever age the deployment
     /// may come to allow.
     pub init_data_gone_at: Timestamp,
@@ -87,6 +89,7 @@ fn telegram_user(verified: &InitData, bot_id: BotId) -> Result<TelegramUser, Pro
         last_name: user.last_name.clone(),
         language_code: user.language_code.clone(),
         init_data_hash: verified.hash().map(str::to_owned),
+        signed_at,
         init_data_gone_at: signed_at.after(MAX_INIT_DATA_AGE + MARGIN),
     })
 }

@@ -1,7 +1,5 @@
 //! The extractors for the user who is asking, and the tokens behind them.
 
-use std::time::Duration;
-
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, request::Parts},
@@ -13,7 +11,7 @@ use minigate_service::accounts::CachedAccount;
 use super::{credentials::Credentials, init_data};
 use crate::{
     Code, Platform, Problem,
-    limits::{ADMIN, API, Charge, Limit, RateLimits},
+    limits::{API, Charge, Limit, RateLimits},
     tokens::{AccessClaims, KeyRing, RefreshClaims, TokenError},
 };
 
@@ -28,6 +26,8 @@ pub struct User {
     pub session_id: Option<SessionId>,
     /// When the access token was made, in whole seconds: its session existed then.
     pub(crate) token_made_at: Option<Timestamp>,
+    /// When Telegram signed the init data; `None` with an access token.
+    pub(crate) signed_at: Option<Timestamp>,
     /// What they may use. Init data does not say, so it is [`Tier::Free`] there; a session knows.
     pub tier: Tier,
 }
@@ -45,15 +45,6 @@ pub struct LiveAccount {
     pub account: Option<CachedAccount>,
 }
 
-/// A [`User`] who is an administrator of the deployment. It asks no store, so that an administrator
-/// can look at a deployment whose store is down; what changes something takes a [`LiveAdmin`].
-#[derive(Clone, Copy, Debug)]
-pub struct Admin(pub User);
-
-/// An [`Admin`] whose session has not been revoked.
-#[derive(Clone, Copy, Debug)]
-pub struct LiveAdmin(pub User);
-
 impl User {
     /// The user whose credentials these headers hold. It counts against no limit.
     ///
@@ -66,7 +57,7 @@ impl User {
                 let claims = verify_access_token(platform, token).await?;
                 let AccessClaims { user_id, session_id, bot_id, tier, issued_at, .. } = claims;
                 let (session_id, token_made_at) = (Some(session_id), Some(issued_at));
-                Ok(Self { id: user_id, bot_id, session_id, token_made_at, tier })
+                Ok(Self { id: user_id, bot_id, session_id, token_made_at, signed_at: None, tier })
             }
             Credentials::InitData(_) if platform.config.init_data_one_time_use => {
                 Err(Problem::new(Code::INIT_DATA_NOT_ACCEPTED)
@@ -79,6 +70,7 @@ impl User {
                     bot_id: user.bot_id,
                     session_id: None,
                     token_made_at: None,
+                    signed_at: Some(user.signed_at),
                     tier: Tier::default(),
                 })
             }
@@ -111,55 +103,32 @@ impl FromRequestParts<Platform> for LiveAccount {
 
     async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
         let user = User::from_request_parts(parts, platform).await?;
-        let account = live_account(&user, parts, platform).await?;
+        let account = live_account(&user, parts.method.is_safe(), platform).await?;
         Ok(Self { user, account })
     }
 }
 
-impl FromRequestParts<Platform> for Admin {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
-        let user = authenticate(parts, platform).await?;
-        if !platform.settings().admins.contains(&user.id) {
-            return Err(if platform.live.may_have_more_admins() {
-                Problem::new(Code::STORE_UNAVAILABLE).retry_after(Duration::from_secs(1))
-            } else {
-                Problem::new(Code::ADMIN_REQUIRED)
-            });
-        }
-        charge(&ADMIN, &user, parts, platform).await?;
-        Ok(Self(user))
-    }
-}
-
-impl FromRequestParts<Platform> for LiveAdmin {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, platform: &Platform) -> Result<Self, Problem> {
-        let Admin(user) = Admin::from_request_parts(parts, platform).await?;
-        check_session(&user, parts, platform).await?;
-        Ok(Self(user))
-    }
-}
-
 /// Whether the session of the credentials has not been revoked: one read, none with init data.
-async fn check_session(user: &User, parts: &Parts, platform: &Platform) -> Result<(), Problem> {
+pub(super) async fn check_session(
+    user: &User,
+    parts: &Parts,
+    platform: &Platform,
+) -> Result<(), Problem> {
     match user.session_id {
-        Some(_) => live_account(user, parts, platform).await.map(drop),
+        // What changes something is never decided by an account that could not be checked.
+        Some(_) => live_account(user, parts.method.is_safe(), platform).await.map(drop),
         None => Ok(()),
     }
 }
 
-/// The account of a user whose session, if there is one, has not been revoked.
-async fn live_account(
+/// The account of a user whose session, if there is one, has not been revoked. With `is_tolerant`, it
+/// may be one that could not be checked.
+pub(super) async fn live_account(
     user: &User,
-    parts: &Parts,
+    is_tolerant: bool,
     platform: &Platform,
 ) -> Result<Option<CachedAccount>, Problem> {
     let accounts = &platform.accounts;
-    // What changes something is never decided by an account that could not be checked.
-    let is_tolerant = parts.method.is_safe();
     let (Some(session), Some(made_at)) = (user.session_id, user.token_made_at) else {
         return Ok(accounts.get(user.id, is_tolerant).await?);
     };
@@ -169,14 +138,14 @@ async fn live_account(
 
 /// Verifies the credentials in memory. As a trait object, because the compiler has a limit on how
 /// deep futures may be nested.
-fn authenticate<'a>(
+pub(super) fn authenticate<'a>(
     parts: &'a Parts,
     platform: &'a Platform,
 ) -> BoxFuture<'a, Result<User, Problem>> {
     Box::pin(User::of(platform, &parts.headers))
 }
 
-async fn charge(
+pub(super) async fn charge(
     limit: &'static Limit,
     user: &User,
     parts: &Parts,

@@ -13,3 +13,5 @@ pub use idempotent::{Idempotent, repeated};
 pub use json::{Json, OptionalJson};
 pub use path::Path;
 pub use query::Query;
+
+pub use crate::services::Service;

@@ -196,7 +196,8 @@ impl Live {
     /// stands the last good one.
     async fn read(self) -> Result<InForce, Box<dyn Error + Send + Sync>> {
         let read = self.0.store.documents().await;
-        let Documents { limits, settings } = read.inspect_err(|error| self.note_unread(error))?;
+        let Documents { limits, settings, .. } =
+            read.inspect_err(|error| self.note_unread(error))?;
         let known = {
             let mut current = self.current();
             current.is_known = true;

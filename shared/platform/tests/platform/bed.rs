@@ -54,6 +54,11 @@ impl Bed {
         }
     }
 
+    /// Another instance of the same deployment.
+    pub(crate) async fn instance(&self) -> Platform {
+        platform(&self.faults.endpoint_url(), &self.clock, Needs::ALL).await
+    }
+
     /// A platform whose AWS does not answer, because nothing is there.
     pub(crate) async fn without_server() -> Platform {
         platform("http://127.0.0.1:9", &FakeClock::default(), Needs::ALL).await

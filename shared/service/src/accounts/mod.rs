@@ -19,10 +19,12 @@
 //! | `sessions.rs` | sessions are refreshed and revoked: one, all, one whose token was used twice |
 //! | `profile.rs` | the profile |
 //! | `tier.rs` | the tier |
+//! | `roles.rs` | the roles |
 
 mod error;
 mod opening;
 mod profile;
+mod roles;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -35,9 +37,9 @@ use futures_util::future::BoxFuture;
 use minigate_cache::{
     BuildError, Cache, Cached, Levels, NameError, Namespace, NamespaceBuilder, Tag,
 };
-use minigate_domain::{Clock, Entropy, Profile, SessionId, Timestamp, UserId};
+use minigate_domain::{Clock, Entropy, Profile, Roles, SessionId, Timestamp, UserId};
 use minigate_store::{AccountStore, Store, StoreError};
-pub use minigate_store::{ChangeOutcome, OneTimeUse, RevokeOutcome};
+pub use minigate_store::{ChangeOutcome, OneTimeUse, RevokeOutcome, RoleOutcome};
 use serde::{Deserialize, Serialize};
 
 use self::turns::Turns;
@@ -71,6 +73,8 @@ pub struct Account {
     pub profile: Profile,
     /// The sessions that have not been revoked.
     pub sessions: BTreeSet<SessionId>,
+    /// The roles that were granted, also those that have expired meanwhile.
+    pub roles: Roles,
 }
 
 /// An account, and how long ago it was read.
@@ -140,6 +144,14 @@ impl Accounts {
             let store = self.0.store.clone();
             Ok(lookup.get_or_find(move || load(store, user_id)).await?)
         })
+    }
+
+    /// All of the account as the store has it now, also of a user who never had a session: one query.
+    ///
+    /// # Errors
+    /// [`AccountsError::Store`].
+    pub async fn read(&self, user_id: UserId) -> Result<minigate_store::Account, AccountsError> {
+        Ok(self.0.store.account(user_id).await?)
     }
 
     /// The account of a user who asks by a token of this session that was made at `made_at`; `None` if
@@ -228,6 +240,6 @@ fn tag(user_id: UserId) -> Result<Tag, NameError> {
 
 async fn load(store: AccountStore, user_id: UserId) -> Result<Option<Account>, StoreError> {
     let account = store.account(user_id).await?;
-    let sessions = account.sessions.by_id.into_keys().collect();
-    Ok(account.profile.map(|profile| Account { profile, sessions }))
+    let (sessions, roles) = (account.sessions.by_id.into_keys().collect(), account.roles);
+    Ok(account.profile.map(|profile| Account { profile, sessions, roles }))
 }

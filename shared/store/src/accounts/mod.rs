@@ -1,12 +1,15 @@
 //! An account: what belongs to one user and is read together.
 
 mod opening;
+mod roles;
 mod tier;
 
-use minigate_domain::{Profile, Sessions, Tier, UserId};
+use minigate_domain::{Profile, Roles, Sessions, Tier, UserId};
 
 pub use self::opening::{OneTimeUse, OpenOutcome, OpenSession, OpenedSession};
-use self::tier::decode_tier;
+pub use self::roles::RoleOutcome;
+pub(crate) use self::roles::decode_admins;
+use self::{roles::decode_roles, tier::decode_tier};
 use crate::{
     AccountStore, StoreError,
     call::{failed, sort_key, string},
@@ -15,7 +18,7 @@ use crate::{
     sessions::decode_sessions,
 };
 
-/// A user's profile, sessions and tier, read at one moment.
+/// A user's profile, sessions, tier and roles, read at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// The profile; `None` for a user who never had a session.
@@ -24,10 +27,12 @@ pub struct Account {
     pub sessions: Sessions,
     /// The tier.
     pub tier: Tier,
+    /// The roles that were granted.
+    pub roles: Roles,
 }
 
 impl AccountStore {
-    /// Reads a user's account: one consistent query of at most three items.
+    /// Reads a user's account: one consistent query of at most four items.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Refused`] or [`StoreError::Corrupt`].
@@ -42,7 +47,7 @@ impl AccountStore {
             .expression_attribute_values(":user", string(keys::user(user_id)))
             .expression_attribute_values(":account", string(ACCOUNT_PREFIX))
             .consistent_read(true)
-            .limit(3)
+            .limit(4)
             .send()
             .await
             .map_err(|error| failed("Query", error))?;
@@ -52,6 +57,7 @@ impl AccountStore {
                 Some(keys::PROFILE) => account.profile = Some(decode_profile(item)?),
                 Some(keys::SESSIONS) => account.sessions = decode_sessions(item)?,
                 Some(keys::TIER) => account.tier = decode_tier(item)?,
+                Some(keys::ROLES) => account.roles = decode_roles(item)?,
                 _ => {}
             }
         }

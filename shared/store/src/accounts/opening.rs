@@ -112,7 +112,7 @@ impl AccountStore {
         let mut backoff = Backoff::new(CONTENTION, request.id);
         let (mut attempts, mut is_used_up) = (1, false);
         loop {
-            let Account { profile, sessions, tier } = &account;
+            let Account { profile, sessions, tier, .. } = &account;
             let opened = |id, session: &Session, ended_last_used| {
                 let (session, tier) = (session.clone(), *tier);
                 let profile = profile.as_ref().unwrap_or(&request.first_profile).clone();

@@ -8,5 +8,6 @@ mod cache;
 mod certificates;
 mod limits;
 mod profile;
+mod roles;
 mod sessions;
 mod settings;

@@ -1,6 +1,7 @@
 //! `/v1/me`.
 
 mod change;
+mod export;
 mod if_match;
 mod read;
 mod validation;

@@ -9,7 +9,7 @@
 //!     reason: The limits.  # becomes the comment above the statement
 //!     actions: [dynamodb:UpdateItem]
 //!     on: [Volatile]       # logical ids of tables, or one of `index` such as Main.GSI1
-//!     keys: [LIMITS]       # optional: only these partition keys
+//!     keys: [LIMITS]       # optional: only these partition keys; `*` stands for anything
 //!     when: UsesUpInitData # optional: a condition of the template
 //! alarms:
 //!   - id: ReplayedTokens

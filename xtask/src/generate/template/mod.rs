@@ -226,13 +226,21 @@ fn statement(grant: &Grant) -> String {
     let _ = writeln!(out, "- Sid: {id}\n  Effect: Allow\n  Action: {}", list(actions));
     let _ = writeln!(out, "  Resource: {}", list(&resources));
     if !keys.is_empty() {
-        let keys = keys.join(", ");
+        let patterns = keys.iter().any(|key| key.contains('*'));
+        let operator = if patterns { "StringLike" } else { "StringEquals" };
+        // Quoted where YAML would take it for something else, such as a comment.
+        let quoted = |key: &String| if is_plain(key) { key.clone() } else { format!("\"{key}\"") };
+        let keys = keys.iter().map(quoted).collect::<Vec<_>>().join(", ");
         let _ = writeln!(
             out,
-            "  Condition:\n    ForAllValues:StringEquals: {{ dynamodb:LeadingKeys: [{keys}] }}"
+            "  Condition:\n    ForAllValues:{operator}: {{ dynamodb:LeadingKeys: [{keys}] }}"
         );
     }
     out
+}
+
+fn is_plain(key: &str) -> bool {
+    key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// A table, `Main`, or an index of one, `Main.GSI1`.
@@ -308,6 +316,21 @@ mod tests {
              Condition:\n      ForAllValues:StringEquals: { dynamodb:LeadingKeys: [DUE] }\n  \
              - !Ref AWS::NoValue\n"
         );
+    }
+
+    #[test]
+    fn keys_with_a_star_are_patterns() {
+        let grant = Grant {
+            id: "ReadAccounts".to_owned(),
+            reason: None,
+            actions: vec!["dynamodb:Query".to_owned()],
+            on: vec!["Main".to_owned()],
+            keys: vec!["LIMITS".to_owned(), "USER#*".to_owned()],
+            when: None,
+        };
+        let expected = "  Condition:\n    ForAllValues:StringLike: \
+                        { dynamodb:LeadingKeys: [LIMITS, \"USER#*\"] }\n";
+        assert!(statement(&grant).ends_with(expected), "{}", statement(&grant));
     }
 
     #[test]

@@ -203,7 +203,7 @@ async fn a_refusal_costs_no_call_to_dynamodb() {
         refresh(&session.tokens.access),
         refresh(&forged_token),
         refresh(&(session.tokens.refresh.clone() + "AAAA")),
-        api.get("/health/detailed").tma(&api.bot.init_data(session.user_id)),
+        api.get("/health/detailed").tma(&forged),
         api.get("/nowhere"),
         api.post("/health"),
     ] {
@@ -212,6 +212,18 @@ async fn a_refusal_costs_no_call_to_dynamodb() {
     }
     assert_eq!(cloud.count(Service::DynamoDb), 0, "{:?}", cloud.calls());
     assert_eq!(cloud.proxy().count(Cloud::limiter()), 0);
+}
+
+/// Whether a user is an administrator by a grant, their account says, and the limit bounds how often it is
+/// read.
+#[tokio::test]
+async fn a_user_who_is_no_administrator_costs_a_read_that_is_limited() {
+    let (cloud, api, session) = prepared().await;
+    cloud.reset_counts();
+    let request = api.get("/health/detailed").tma(&api.bot.init_data(session.user_id));
+    request.send().await.assert_problem(403, "admin_required", &[]);
+    assert_eq!(cloud.count(Service::DynamoDb), 1, "{:?}", cloud.calls());
+    assert_eq!(cloud.proxy().count(Cloud::limiter()), 1);
 }
 
 /// A signature that does not verify may be one of a newer key, so Secrets Manager is asked; but
