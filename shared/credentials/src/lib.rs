@@ -62,4 +62,5 @@ pub use badge::{Achievement, Badge, Signed, StatusEntry};
 pub use did::Issuer;
 pub use key::{PublicKey, SigningKey};
 pub use status_list::StatusList;
+pub use time::date;
 pub use verify::{Reject, json_of_jwt, verify};

@@ -22,6 +22,11 @@ pub(crate) fn to_text(seconds: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// The day of a moment in UTC, as in `2026-11-24`.
+pub fn date(unix_seconds: u64) -> String {
+    to_text(unix_seconds).chars().take_while(|char| *char != 'T').collect()
+}
+
 /// The moment of a text that [`to_text`] has written.
 pub(crate) fn of_text(text: &str) -> Option<u64> {
     let number = |range: std::ops::Range<usize>| {
@@ -59,6 +64,7 @@ mod tests {
             assert_eq!(to_text(seconds), text);
             assert_eq!(of_text(text), Some(seconds));
         }
+        assert_eq!(date(951_782_400), "2000-02-29");
         assert_eq!(to_text(u64::MAX), "9999-12-31T23:59:59Z");
         for text in [
             "",

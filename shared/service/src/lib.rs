@@ -5,12 +5,14 @@
 //! | service | what it owns |
 //! |---|---|
 //! | [`accounts`] | profiles, sessions and tiers of users, and the memory of them |
+//! | [`certificates`] | the public keys of certificates, status lists and revocation |
 //!
 //! This crate knows neither HTTP nor the wire: its outcomes are values, which the platform and the
 //! handlers answer, and its errors are what nobody can do anything about but try later.
 
 pub mod accounts;
 mod background;
+pub mod certificates;
 mod context;
 
 pub use background::{Background, WorkPanicked};

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking and says at what"
 )]
 
+mod certificates;
 mod credentials;
 mod health;
 mod http;

@@ -30,6 +30,26 @@ impl Query {
         Ok(Self(parameters))
     }
 
+    /// The parameters with these names, none of which must be there; others are refused.
+    ///
+    /// # Errors
+    /// [`Code::QUERY_INVALID`], with the invalid parameter.
+    pub fn optional<const N: usize>(
+        self,
+        names: [&'static str; N],
+    ) -> Result<[Option<String>; N], Problem> {
+        let mut found = [const { None }; N];
+        for (name, value) in self.0 {
+            let place = names.iter().position(|known| *known == name);
+            let Some(place) = place.and_then(|index| found.get_mut(index)) else {
+                let problem = Problem::new(Code::QUERY_INVALID);
+                return Err(problem.field(name, "is no parameter of this route"));
+            };
+            *place = Some(value);
+        }
+        Ok(found)
+    }
+
     /// The only parameter, which must be one of `names`.
     ///
     /// # Errors
@@ -65,6 +85,17 @@ mod tests {
 
     fn one_of(text: &str) -> Result<(&'static str, String), Problem> {
         Query::parse(text)?.one_of(&["tag", "namespace"])
+    }
+
+    #[test]
+    fn optional_parameters_in_any_order() {
+        let optional = |text| Query::parse(text).and_then(|query| query.optional(["a", "b"]));
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(optional("b=2&a=1").unwrap(), [text("1"), text("2")]);
+        assert_eq!(optional("").unwrap(), [None, None]);
+        for wrong in ["c=1", "a=1&a=2"] {
+            assert_eq!(optional(wrong).unwrap_err().code(), Code::QUERY_INVALID, "{wrong}");
+        }
     }
 
     #[test]
