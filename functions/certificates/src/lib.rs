@@ -14,7 +14,8 @@
 //! the first reader has the certificate signed, and what was kept first is what every reader gets.
 //!
 //! A certificate has one address, which answers in four forms by `Accept` or `?format=`. A revoked one keeps
-//! its address: each form answers 410 and says when it was revoked. Why, its holder and administrators see.
+//! its address, and each form says when it was revoked: the page and the picture show it, and the signed
+//! forms, in which it cannot stand, are refused with 410. Why, its holder and administrators see.
 //!
 //! Nobody is named unless they want it: the subject is a random id, and a name appears where its holder puts
 //! one. The certificate is then signed anew, under the same id and from the same date; copies from before

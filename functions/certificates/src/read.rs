@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, HeaderValue, header},
+    response::Response,
 };
 use minigate_credentials::{date, json_of_jwt};
 use minigate_domain::certificates::Certificate;
@@ -30,8 +30,8 @@ const FRESHNESS: Freshness = Freshness {
 
 /// Returns a certificate: signed JSON, a signed token, a page or a picture.
 ///
-/// The form is that of the parameter `format`, otherwise that which `Accept` prefers. A revoked certificate is
-/// answered 410 in every form.
+/// The form is that of the parameter `format`, otherwise that which `Accept` prefers. The page and the picture of
+/// a revoked certificate say so; its signed forms are answered 410.
 #[utoipa::path(
     get, path = "/v1/certificates/{id}", tag = "certificates",
     params(
@@ -48,7 +48,7 @@ const FRESHNESS: Freshness = Freshness {
         )),
         (status = 304, description = "The cached form is current", headers(("ETag" = String), ("Cache-Control" = String))),
         (status = 404, description = "There is no such certificate"),
-        (status = 410, description = "The certificate was revoked", content((String = "text/html"), (String = "image/svg+xml"))),
+        (status = 410, description = "The certificate was revoked, and a signed form was asked for"),
     ),
 )]
 pub(crate) async fn read_certificate(
@@ -76,12 +76,8 @@ pub(crate) async fn read_certificate(
         Form::Json(_) => json_of_jwt(&jws).ok_or_else(|| Problem::new(Code::INTERNAL_ERROR))?,
         Form::Jwt(_) => jws,
     };
-    let mut response = if certificate.revoked.is_some() {
-        let media_type = HeaderValue::from_static(form.media_type());
-        (StatusCode::GONE, [(header::CONTENT_TYPE, media_type)], text).into_response()
-    } else {
-        public::answer(&Document::new(text), form.media_type(), FRESHNESS, &if_none_match)
-    };
+    let document = Document::new(text);
+    let mut response = public::answer(&document, form.media_type(), FRESHNESS, &if_none_match);
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     if form == Form::Html {
         public::allow_style(&mut response, page::STYLE);
