@@ -37,6 +37,7 @@ async fn a_name_goes_on_a_certificate_of_ones_own_and_is_a_name() {
     put(json!({})).send().await.assert_problem(422, "body_invalid", &["name"]);
     let malformed = api.delete("/v1/me/certificates/1/name").tma(&init_data).send().await;
     malformed.assert_problem(400, "path_invalid", &["id"]);
-    let nobody = api.put(path).json(&json!({ "name": "Ada" })).send().await;
+    let nobody = api.put("/v1/me/certificates/00ff00ff00ff00ff00ff00ff00ff00ff/name");
+    let nobody = nobody.json(&json!({ "name": "Ada" })).send().await;
     nobody.assert_problem(401, "authorization_missing", &["authorization"]);
 }
