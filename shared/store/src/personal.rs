@@ -7,7 +7,7 @@ use std::{future::Future, pin::Pin};
 
 use serde_json::{Map, Value, json};
 
-use crate::{Account, Store, StoreError};
+use crate::{Account, Store, StoreError, quizzes};
 
 /// A future of a noun's.
 pub type Exporting<'a> = Pin<Box<dyn Future<Output = Result<Value, StoreError>> + Send + 'a>>;
@@ -26,8 +26,13 @@ pub trait PersonalData: Sync {
 }
 
 /// Every noun that stores personal data.
-pub const NOUNS: [&dyn PersonalData; 4] =
-    [&InAccount::Profile, &InAccount::Sessions, &InAccount::Tier, &InAccount::Roles];
+pub const NOUNS: [&dyn PersonalData; 5] = [
+    &InAccount::Profile,
+    &InAccount::Sessions,
+    &InAccount::Tier,
+    &InAccount::Roles,
+    &quizzes::Authored,
+];
 
 /// The nouns that are read with the account: no call of their own.
 enum InAccount {
