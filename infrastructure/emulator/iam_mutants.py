@@ -26,6 +26,7 @@ from stack import ADMIN, answer_of, client, init_data, physical_id
 # The roles of the functions: each is named after its function.
 SUFFIX = "Role"
 DELIVERY = pathlib.Path(__file__).parent.parent / "delivery.yaml"
+EXAMPLE = DELIVERY.parent.parent / "shared/domain/src/quizzes/example.json"
 DEADLINE_SECONDS = 60
 # Who asks for the health and for nothing else, so that nothing else counts against it. They are an
 # administrator by a grant, so that the function has to read their account.
@@ -45,7 +46,7 @@ CHANGED = "refresh"
 # The emulator does not tell functions whose API key a request has, so that all are one client.
 NO_KEY_ID = "none"
 # What loads anew what it may not ask about, which no answer shows.
-REMEMBERING = ("Health", "Profile")
+REMEMBERING = ("Health", "Profile", "Quizzes")
 # How often a fault may look different before it is given up.
 ATTEMPTS = 5
 
@@ -112,6 +113,7 @@ class Way:
         self.expect(200, "POST", "/v1/sessions/refresh", None, refresh)
         self.expect(204, "DELETE", f"/v1/sessions/{opened['session_id']}", bearer)
         self.administrate(user_id)
+        self.publish()
         self.look_after()
         with self.counts("verify", f"api-key/{NO_KEY_ID}", "`POST /v1/verify`"):
             self.verify()
@@ -141,6 +143,20 @@ class Way:
         if not self.one_time_use:
             for token in (self.token, self.other_token):
                 self.expect(200, "GET", "/v1/system/audit", self.tma(ADMIN, token))
+
+    def publish(self):
+        quiz = f"/v1/quizzes/mutants-{time.time_ns()}"
+        draft = json.loads(EXAMPLE.read_text())
+        self.expect(201, "PUT", quiz, self.admin, draft)
+        self.expect(200, "GET", f"{quiz}/draft", self.admin)
+        self.expect(200, "POST", f"{quiz}/publish", self.admin)
+        # Under another title, the entries of the former one are removed.
+        draft["title"]["en"] += " again"
+        self.expect(200, "PUT", quiz, self.admin, draft)
+        self.expect(200, "POST", f"{quiz}/publish", self.admin)
+        self.expect(200, "GET", quiz)
+        self.expect(200, "GET", "/v1/quizzes")
+        self.expect(200, "POST", f"{quiz}/archive", self.admin)
 
     def cache(self):
         """What instances have told of what they remember of users."""

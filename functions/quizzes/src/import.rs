@@ -22,7 +22,7 @@ use minigate_service::quizzes::{Author, KnownDraft, PublishOutcome, PutDraftOutc
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{IMPORT_REFUSED, write::may_change_all};
+use crate::{IMPORT_REFUSED, schema::QuizFile, write::may_change_all};
 
 /// A file's name is for messages, and its ending for the format.
 const MAX_NAME: usize = 128;
@@ -42,7 +42,7 @@ const MAX_NAME: usize = 128;
         ("dry_run" = Option<bool>, Query, description = "Only report"),
         ("publish" = Option<bool>, Query, description = "Publish too"),
     ),
-    request_body(content = String, content_type = "text/plain", description = "The file, in UTF-8, whatever its media type is called"),
+    request_body(content = QuizFile, content_type = "text/plain", description = "The file, in UTF-8, whatever its media type is called"),
     security(("accessToken" = ["author"]), ("initData" = ["author"])),
     responses(
         (status = 200, description = "What came of the file", body = ImportOut),

@@ -1,13 +1,52 @@
 //! The schema of a draft, for the API reference: the domain's types, which parse it, know no OpenAPI.
 #![expect(dead_code, reason = "only the schemas are used")]
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use minigate_platform::schemas;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
 
-/// A text by language, in 1 to 16 of them: Markdown without HTML, 1 to 4,000 characters.
-type Texts = BTreeMap<String, String>;
+macro_rules! schemas {
+    ($($name:ident $wire:literal $build:expr;)*) => {
+        $(
+            /// A schema without values.
+            pub(crate) enum $name {}
+
+            impl PartialSchema for $name {
+                fn schema() -> RefOr<Schema> {
+                    $build.into()
+                }
+            }
+
+            impl ToSchema for $name {
+                fn name() -> Cow<'static, str> {
+                    $wire.into()
+                }
+            }
+        )*
+    };
+}
+
+schemas! {
+    Texts "QuizTexts" ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .additional_properties(Some(text(1, 4_000)))
+        .min_properties(Some(1))
+        .max_properties(Some(16))
+        .description(Some("A text in 1 to 16 languages: Markdown without HTML, by language tag"));
+    TopicName "QuizTopic" text(2, 40)
+        .pattern(Some("^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))
+        .description(Some("What a quiz is about"));
+    QuizFile "QuizFile" text(1, 1_048_576)
+        .description(Some("The file, in UTF-8, of at most 1 MiB"));
+}
+
+fn text(min: usize, max: usize) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).min_length(Some(min)).max_length(Some(max))
+}
 
 /// A quiz as its author writes it, with its answers.
 #[derive(ToSchema)]
@@ -19,7 +58,7 @@ pub(crate) struct QuizDraftSchema {
     description: Texts,
     /// What it is listed under.
     #[schema(min_items = 1, max_items = 5)]
-    topics: Vec<String>,
+    topics: Vec<TopicName>,
     /// The language that every text exists in, shown where another one is missing.
     #[schema(value_type = schemas::Language)]
     language: String,

@@ -8,6 +8,8 @@ use minigate_platform::schemas;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::schema::TopicName;
+
 /// A page of quizzes.
 #[derive(Serialize, ToSchema)]
 #[schema(as = QuizList)]
@@ -44,7 +46,7 @@ pub(crate) struct QuizSummaryOut {
     #[schema(value_type = Vec<schemas::Language>, max_items = 16)]
     languages: Vec<String>,
     /// What it is about.
-    #[schema(max_items = 5)]
+    #[schema(max_items = 5, value_type = Vec<TopicName>)]
     topics: Vec<String>,
     /// How many questions an attempt has.
     #[schema(minimum = 1, maximum = 200)]
@@ -109,7 +111,7 @@ pub(crate) struct QuizOut {
     #[schema(value_type = Vec<schemas::Language>, max_items = 16)]
     languages: Vec<String>,
     /// What it is about.
-    #[schema(max_items = 5)]
+    #[schema(max_items = 5, value_type = Vec<TopicName>)]
     topics: Vec<String>,
     /// How many questions an attempt has.
     #[schema(minimum = 1, maximum = 200)]

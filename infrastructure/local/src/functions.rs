@@ -3,7 +3,7 @@
 use minigate_platform::Function;
 
 /// The functions, in the order of their names.
-pub fn all() -> [Function; 10] {
+pub fn all() -> [Function; 11] {
     [
         attempts::function(),
         authorizer::function(),

@@ -26,6 +26,7 @@
 //! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` | none |
 //! | `Main` | who is an administrator by a grant | `LIMITS` | `ADMINS` | roles |
 //! | `Main` | what instances last saw of the providers that they call | `PROVIDERS` | `PROVIDERS` | none |
+//! | `Main` | that a quiz is a user's | `USER#<user id>` | `QUIZ#<quiz>` | quizzes |
 //! | `Main` | a quiz without its content | `QUIZ#<quiz>` | `META` | none |
 //! | `Main` | the draft of a quiz, with its answers | `QUIZ#<quiz>` | `DRAFT` | none |
 //! | `Main` | a published version of a quiz, with its key | `QUIZ#<quiz>` | `V#<version, four digits>` | none |
@@ -175,6 +176,15 @@ pub(crate) const QUIZ_META: &str = "META";
 
 pub(crate) fn quiz(id: &QuizId) -> MainKey {
     MainKey { partition: format!("QUIZ#{id}"), sort: QUIZ_META }
+}
+
+/// What the sort keys of an author's quizzes begin with.
+pub(crate) const AUTHORED_PREFIX: &str = "QUIZ#";
+
+pub(crate) fn authored(author: UserId, id: &QuizId) -> HashMap<String, AttributeValue> {
+    [(PARTITION_KEY, user(author)), (SORT_KEY, format!("{AUTHORED_PREFIX}{id}"))]
+        .map(|(name, value)| (name.to_owned(), string(value)))
+        .into()
 }
 
 pub(crate) fn quiz_draft(id: &QuizId) -> MainKey {

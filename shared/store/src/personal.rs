@@ -7,7 +7,10 @@ use std::{future::Future, pin::Pin};
 
 use serde_json::{Map, Value, json};
 
-use crate::{Account, Store, StoreError, attempts::OfAttempts, certificates::OfCertificates};
+use crate::{
+    Account, Store, StoreError, attempts::OfAttempts, certificates::OfCertificates,
+    leaderboards::OfLeaderboards, quizzes,
+};
 
 /// A future of a noun's.
 pub type Exporting<'a> = Pin<Box<dyn Future<Output = Result<Value, StoreError>> + Send + 'a>>;
@@ -26,14 +29,15 @@ pub trait PersonalData: Sync {
 }
 
 /// Every noun that stores personal data.
-pub const NOUNS: [&dyn PersonalData; 7] = [
+pub const NOUNS: [&dyn PersonalData; 8] = [
     &InAccount::Profile,
     &InAccount::Sessions,
     &InAccount::Tier,
     &InAccount::Roles,
     &OfAttempts,
-    &crate::leaderboards::OfLeaderboards,
+    &OfLeaderboards,
     &OfCertificates,
+    &quizzes::Authored,
 ];
 
 /// The nouns that are read with the account: no call of their own.

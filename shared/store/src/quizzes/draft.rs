@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use minigate_domain::{
     Timestamp, UserId,
-    quizzes::{Quiz, QuizDraft, QuizId, QuizStatus},
+    quizzes::{ContentHash, Quiz, QuizDraft, QuizId, QuizStatus},
 };
 
 use super::{
@@ -150,14 +150,16 @@ impl Store {
             item.revision += 1;
             item.quiz.draft += 1;
             item.quiz.updated_at = request.now;
-            let written = self
-                .client
-                .transact_write_items()
-                .transact_items(self.putting_quiz(request.quiz, &item, known)?)
-                .transact_items(self.putting_draft(request.quiz, &item.quiz, &content)?)
-                .send()
-                .await;
-            match written {
+            let mut writes = vec![
+                self.putting_quiz(request.quiz, &item, known)?,
+                self.putting_draft(request.quiz, &item.quiz, &content)?,
+            ];
+            if known.is_none() {
+                let created_at = item.quiz.created_at.unix_millis();
+                writes.push(self.claiming(request.quiz, item.quiz.owner, created_at)?);
+            }
+            let write = self.client.transact_write_items().set_transact_items(Some(writes));
+            match write.send().await {
                 Ok(_) if known.is_none() => return Ok(PutDraftOutcome::Created(item.quiz)),
                 Ok(_) => return Ok(PutDraftOutcome::Saved(item.quiz)),
                 Err(error) if first_failure(&error).is_some_and(is_race) => {}
@@ -189,7 +191,7 @@ impl Store {
 }
 
 /// A quiz before its first draft.
-fn first(request: &PutDraft<'_>, draft_sha256: minigate_domain::quizzes::ContentHash) -> QuizItem {
+fn first(request: &PutDraft<'_>, draft_sha256: ContentHash) -> QuizItem {
     QuizItem {
         quiz: Quiz {
             owner: request.author,

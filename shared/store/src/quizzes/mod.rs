@@ -6,6 +6,7 @@
 //! | `DRAFT` | the author's document, answers included | its author and administrators |
 //! | `V#0003` | one version: its content, and its key in an attribute of its own | the content everybody who takes it, the key whoever scores |
 //! | `CATALOG#…` | a summary for each list | everybody, through the cache |
+//! | `USER#… QUIZ#…` | whose the quiz is | its author, in an export |
 //!
 //! `META` counts its revisions, and every write is a transaction on the revision that was read. So `DRAFT` and the
 //! catalogue, which change only together with `META`, need no condition of their own. A version is put if
@@ -17,6 +18,7 @@
 mod catalogue;
 mod draft;
 mod item;
+mod personal;
 mod publish;
 mod version;
 
@@ -27,6 +29,7 @@ use minigate_domain::{
 
 pub use catalogue::CataloguePage;
 pub use draft::{KnownDraft, PutDraft, PutDraftOutcome, StoredDraft};
+pub(crate) use personal::Authored;
 pub use publish::{ArchiveOutcome, PublishOutcome};
 pub(crate) use version::decode_keyed_version;
 pub use version::{KeyedVersion, PublishedVersion};

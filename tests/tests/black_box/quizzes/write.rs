@@ -128,3 +128,15 @@ async fn a_draft_with_every_kind_survives_the_way_there_and_back() {
     author.put(&id, &read).await.assert_success(200, &["etag"]);
     assert_eq!(author.read_draft(&id).await.header("etag"), Some("\"1\""), "nothing changed");
 }
+
+#[tokio::test]
+async fn an_export_names_the_quizzes_of_an_author() {
+    let api = Deployment::shared();
+    let author = Author::new(&api).await;
+    let id = random_name("quiz");
+    author.put(&id, &draft_of("Mine", "general")).await.assert_success(201, &["etag", "location"]);
+    let export = author.sign(api.get("/v1/me/export")).send().await.json();
+    let quizzes = export["data"]["quizzes"].as_array().unwrap_or_else(|| panic!("{export}"));
+    assert_eq!(quizzes.len(), 1);
+    assert_eq!(quizzes[0]["quiz"], id);
+}
