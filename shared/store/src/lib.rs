@@ -27,6 +27,8 @@ mod profile;
 mod quizzes;
 mod sessions;
 mod settings;
+#[cfg(test)]
+mod simulated;
 
 use aws_sdk_dynamodb::Client;
 
