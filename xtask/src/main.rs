@@ -10,6 +10,8 @@ mod contract;
 mod deploy_test;
 mod fuzz;
 mod generate;
+mod gift;
+mod import_quizzes;
 mod licence;
 mod linters;
 mod node;
@@ -44,6 +46,14 @@ Commands:
   generate                 write what follows from the code and the nouns' files: docs/openapi.json,
                              template.yaml and the lists of functions
   new-function NOUN        make a working function, in folders named after the noun
+  import-quizzes FILE..    send quizzes from files (JSON, GIFT, Aiken, Moodle XML) to a deployment;
+                           docs/import.md
+                             --dry-run       send nothing, only report
+                             --publish       publish them too, instead of leaving drafts
+                             --report json   the report as JSON, with every question and answer
+                             --endpoint URL  the deployment; without it that of `cargo dev`
+                             --language TAG  of files that name none; `en` without it
+                             --topic TOPIC   what such quizzes are listed under; may be repeated
   lint                     run the linters over the templates, the workflows and the API reference
   contract                 fuzz a development server with requests made from docs/openapi.json
   deploy-test [OPTION]..   deploy template.yaml to an emulator of AWS and use it
@@ -74,6 +84,10 @@ fn main() -> ExitCode {
         },
         ["generate"] => generate::write(),
         ["new-function", noun] => generate::new_function::run(noun),
+        ["import-quizzes", rest @ ..] => match import_quizzes::Arguments::read(rest) {
+            Ok(arguments) => import_quizzes::run(&arguments),
+            Err(fault) => return misused(&fault),
+        },
         ["lint"] => linters::run(),
         ["contract"] => contract::run(),
         ["deploy-test", rest @ ..] => match deploy_test_options(rest) {

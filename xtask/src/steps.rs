@@ -5,8 +5,8 @@
 //! `--full`, or nowhere.
 
 use crate::{
-    advisories, audit, contract, deploy_test, fuzz, generate, linters, openapi, packages, python,
-    release,
+    advisories, audit, contract, deploy_test, fuzz, generate, gift, linters, openapi, packages,
+    python, release,
     report::Verdict,
     tests_run, vectors,
     verify::{Context, build, clippy, format, rustdoc, set_up},
@@ -68,6 +68,9 @@ pub(crate) const STEPS: &[Step] = &[
     }),
     quick("vectors", "init-data verify --batch over its vectors", 5, BUILD, |context| {
         vectors::verify(context)
+    }),
+    quick("gift", "random GIFT files, read as gift-pegjs reads them", 15, NOTHING, |context| {
+        gift::verify(context)
     }),
     quick("generated", "what `cargo xtask generate` writes is committed", 5, BUILD, |context| {
         generate::verify(context)

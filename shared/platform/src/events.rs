@@ -92,7 +92,7 @@ impl<E: Events> Answers for OfEvents<E> {
     }
 }
 
-/// A problem as Lambda is told of it.
+/// A problem in the form that Lambda expects.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) message: &'static str,

@@ -1,4 +1,4 @@
-//! An internal extension of Lambda: it keeps the process awake until the work beside a request is
+//! An internal extension of Lambda: it keeps the process awake until the background work of a request is
 //! done, without delaying the response.
 //!
 //! Lambda freezes a process when the runtime and every registered extension have asked for their next
@@ -124,7 +124,7 @@ impl Extension {
             if !platform.background.settle(limit).await {
                 tracing::warn!(
                     limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
-                    "work beside a request is not done; it goes on with the next one"
+                    "background work is unfinished; it continues with the next request"
                 );
             }
         }

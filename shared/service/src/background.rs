@@ -27,7 +27,7 @@ impl Default for Background {
 }
 
 impl Background {
-    /// Starts `work` beside the present request. It may start more.
+    /// Starts `work` in the background. It may start more.
     pub fn start(&self, work: impl Future<Output = ()> + Send + 'static) {
         let running = Running::new(&self.running);
         tokio::spawn(async move {

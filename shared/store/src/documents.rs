@@ -101,7 +101,7 @@ impl Store {
             None => put,
         };
         let put = put.build().map_err(not_built)?;
-        // The SDK adds an idempotency token of its own and repeats the call with the same one.
+        // The SDK adds an idempotency token and retries the call with the same one.
         let written = self
             .client
             .transact_write_items()

@@ -16,7 +16,7 @@ pub struct InvalidTier;
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
-    /// Everyone to whom nobody gave another tier.
+    /// The default.
     #[default]
     Free,
     /// A paying user.

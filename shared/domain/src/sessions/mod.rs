@@ -1,12 +1,12 @@
 //! Sessions: how many a user may have, who may refresh one, and what a replayed token means.
 //!
-//! A session is a family of refresh tokens. Each refresh makes the next *generation*; only the
-//! newest is good. An older one that comes back was copied, by a thief or from the rightful owner:
-//! which of the two is asking cannot be told, so the session ends for both.
+//! A session is a family of refresh tokens. Each refresh makes the next *generation*, and only the newest is
+//! valid. An older one that is presented again was copied, by a thief or from the rightful owner. The two
+//! cannot be distinguished, so the session ends for both.
 //!
-//! One case looks the same and is harmless: the answer to a refresh was lost and the client asks
-//! again. It is told apart by the client's own idempotency key, which a thief of the token does not
-//! have, and not by a time window, in which a thief would be served.
+//! One case looks the same and is harmless: the response to a refresh was lost, and the client retries. The
+//! client's idempotency key identifies that retry, because a thief of the token does not have it. A grace
+//! period would serve the thief too.
 
 use std::{cmp::Ordering, collections::BTreeMap, time::Duration};
 
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{BotId, IdempotencyKey, SessionId, Tier, Timestamp};
 
-/// Where a request comes from, as far as the user is told in their list of sessions.
+/// The origin of a request, as the user sees it in their list of sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// What the client calls itself, at most [`Origin::MAX_DEVICE_CHARS`] characters.
@@ -27,7 +27,7 @@ impl Origin {
     /// The most characters that are kept of a device's name.
     pub const MAX_DEVICE_CHARS: usize = 128;
 
-    /// Keeps the printable part of what a client says it is.
+    /// Keeps the printable part of the client's name.
     pub fn new(device: &str, address: String) -> Self {
         let printable = device.chars().filter(|char| !char.is_control());
         Self { device: printable.take(Self::MAX_DEVICE_CHARS).collect(), address }
@@ -39,15 +39,15 @@ impl Origin {
 pub struct Session {
     /// Through which bot it was opened.
     pub bot_id: BotId,
-    /// Which refresh token is good: 0 at first, one more with each refresh.
+    /// The generation of the valid refresh token: 0 at first, then one more with each refresh.
     pub generation: u32,
-    /// When it was opened. The oldest gives way to a new one.
+    /// When it was opened. A new session evicts the oldest one.
     pub opened_at: Timestamp,
     /// When it was refreshed last, in whole seconds: the refresh token's `iat`.
     pub refreshed_at: Timestamp,
     /// When its refresh token ends, in whole seconds: the refresh token's `exp`.
     pub expires_at: Timestamp,
-    /// From where it was opened or refreshed last.
+    /// The origin of its last opening or refresh.
     pub origin: Origin,
     /// The idempotency key of the request that made the present generation.
     pub made_by: Option<IdempotencyKey>,
@@ -80,8 +80,7 @@ impl Session {
     }
 }
 
-/// What a refresh changes of a session. It is applied only if the presented generation is the
-/// present one.
+/// The changes that a refresh makes to a session. They apply only if the presented generation is current.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rotation {
     /// The generation that the client presented.

@@ -1,7 +1,7 @@
 //! What the cache did, for whoever runs the deployment.
 //!
 //! An instance lives for minutes and knows its own counts only. So each one adds what is new to an
-//! item of each namespace in `Volatile`, once a minute at most and beside a request, and writes a
+//! item of each namespace in `Volatile`, at most once a minute and in the background, and writes a
 //! line of metrics. Of the cache without a table there is the line only.
 
 use std::{
@@ -85,7 +85,7 @@ impl Counts {
             (Metric::CACHE_TABLE_CALLS, news.calls),
             (Metric::CACHE_TABLE_ERRORS, news.level_errors),
         ];
-        self.surroundings.metrics.add_of(Some(namespace), &counts);
+        self.surroundings.metrics.add_of(Some(("cache", namespace)), &counts);
     }
 }
 

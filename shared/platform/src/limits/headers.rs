@@ -16,7 +16,7 @@ use minigate_limiter::{Mode, State};
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// Tells of every limit that is enforced; those in shadow mode are nobody's business yet.
+/// Describes every enforced limit. Limits in shadow mode stay invisible to clients.
 pub(crate) fn add(headers: &mut HeaderMap, states: &[State]) {
     let enforced = states.iter().filter(|state| state.policy().mode() == Mode::Enforce);
     let (policies, limits): (Vec<String>, Vec<String>) = enforced.map(items).unzip();

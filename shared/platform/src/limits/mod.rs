@@ -191,7 +191,7 @@ fn unavailable(error: TableError) -> Problem {
     Problem::new(Code::STORE_UNAVAILABLE).retry_after(Duration::from_secs(1)).caused_by(error)
 }
 
-/// For a handler that charges its request by itself.
+/// For a handler that charges its limits itself.
 #[derive(Clone)]
 pub struct RateLimits {
     limits: Limits,

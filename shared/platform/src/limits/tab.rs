@@ -32,12 +32,12 @@ impl Tab {
         checked.refusal.map_or(Ok(()), Err)
     }
 
-    /// Takes note of a charge that is being made beside the handler.
+    /// Records a charge that runs concurrently with the handler.
     pub(super) fn note_later(&self, checking: JoinHandle<Checked>) {
         self.contents().beside.push(checking);
     }
 
-    /// Waits for the charges that were made beside the handler.
+    /// Waits for the concurrent charges.
     pub(crate) async fn settle(&self) -> Result<(), Problem> {
         let beside = std::mem::take(&mut self.contents().beside);
         for checking in beside {

@@ -26,7 +26,7 @@ use crate::{
     secrets::Surroundings,
 };
 
-/// How long the start or the first request waits for the documents. Then it goes by what the
+/// How long the start or the first request waits for the documents. Then it falls back to what the
 /// deployment has.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 

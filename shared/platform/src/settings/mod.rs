@@ -1,7 +1,7 @@
 //! What a deployment changes while it lives: origins, administrators, lifetimes.
 //!
 //! The environment has the deployment's defaults ([`Config`](crate::Config)), and administrators
-//! change them with `PUT /v1/system/settings`. What they have changed is a document beside that of
+//! change them with `PUT /v1/system/settings`. Their changes are a document next to that of
 //! the limits, read by the same call and followed by the same means (`live.rs`). A document is valid
 //! as a whole or not taken: the last good settings then stay in force.
 //!
@@ -128,7 +128,7 @@ impl Settings {
     /// lifetime cannot matter any more, the longest that could have been set.
     pub fn longest_access_token(&self, now: Timestamp) -> Duration {
         let longest = Duration::from_secs(u64::from(*ACCESS_TOKEN_SECONDS.end()));
-        // An instance that cannot read the document goes by the former one for up to an hour.
+        // An instance that cannot read the document uses the previous one for up to an hour.
         let is_recent = |changed_at| now.since(changed_at) <= longest * 2;
         if self.changed_at.is_some_and(is_recent) { longest } else { self.access_token_lifetime }
     }

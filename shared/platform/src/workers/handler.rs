@@ -1,4 +1,4 @@
-//! A function by itself, without Lambda: for `cargo dev` and tests.
+//! A function without Lambda: for `cargo dev` and tests.
 
 use std::{fmt, sync::Arc};
 

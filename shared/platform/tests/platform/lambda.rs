@@ -103,7 +103,7 @@ async fn work_that_is_stuck_keeps_the_process_awake_until_shortly_before_the_dea
     let took = started.elapsed();
     assert!(took < Duration::from_millis(1_250), "{took:?}: Lambda would have ended the process");
     assert!(took > Duration::from_millis(500), "{took:?}: the work was not waited for");
-    function.printed("work beside a request is not done").await.unwrap();
+    function.printed("background work is unfinished").await.unwrap();
     // It goes on with the next event, and is waited for then.
     function.freeze().await.unwrap();
     let event = rest_event("GET", "/nothing", &[], None);

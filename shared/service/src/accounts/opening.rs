@@ -48,7 +48,7 @@ pub enum OpenOutcome {
 pub struct OpenedSession {
     /// Its id: a new one, or that of the session which the same request opened before.
     pub id: SessionId,
-    /// The generation of its refresh token that is good.
+    /// The generation of its valid refresh token.
     pub newest: Rotated,
     /// The user.
     pub profile: Profile,

@@ -1,7 +1,7 @@
 //! Opening a session: the one write of a user's account whose outcome depends on all of it.
 //!
-//! It is made from the account as it was read, and only if nobody has changed that since; otherwise it
-//! begins anew with what is there then.
+//! It is computed from the account as it was read, and conditional on that account being unchanged. Otherwise it
+//! starts again from a new read.
 
 use std::collections::BTreeMap;
 
@@ -64,8 +64,8 @@ pub struct OpenedSession {
     pub profile: Profile,
     /// What the user may use.
     pub tier: Tier,
-    /// When a session that gave way to this one was last opened or refreshed; `None` if none gave
-    /// way. A repetition cannot tell, and says now.
+    /// When the session that this one evicted was last opened or refreshed; `None` if it evicted none. A retry
+    /// cannot know, and returns the present moment.
     pub ended_last_used: Option<Timestamp>,
 }
 
@@ -89,7 +89,7 @@ enum Written {
     AlreadyUsed,
 }
 
-/// What became of init data that is good once.
+/// The outcome of using up init data that may be exchanged once.
 enum Use {
     Allowed,
     AlreadyUsed,
@@ -206,7 +206,7 @@ impl AccountStore {
         let (puts, meanings): (Vec<_>, Vec<_>) = others.into_iter().unzip();
         let puts = puts.into_iter().map(|put| TransactWriteItem::builder().put(put).build());
         let update = TransactWriteItem::builder().update(update).build();
-        // The SDK adds an idempotency token of its own and repeats the call with the same one.
+        // The SDK adds an idempotency token and retries the call with the same one.
         let written = self
             .client
             .transact_write_items()
@@ -225,7 +225,7 @@ impl AccountStore {
         }
     }
 
-    /// The same update as in a transaction, as a call of its own: half the price.
+    /// The same update as in a transaction, as a separate call: half the price.
     async fn update_alone(&self, update: Update) -> Result<Written, StoreError> {
         let updated = self
             .client

@@ -174,11 +174,11 @@ impl World {
 
     fn step(&mut self) {
         match self.random.below(100) {
-            0..12 => self.plan_start(),
-            12..42 => self.plan_answer(),
-            42..54 => self.plan_look(),
-            54..58 => self.sweep(),
-            58..88 => self.act(),
+            0..10 => self.plan_start(),
+            10..28 => self.plan_answer(),
+            28..36 => self.plan_look(),
+            36..39 => self.sweep(),
+            39..88 => self.act(),
             // Whoever was about to do something has died.
             88..92 if !self.planned.is_empty() => {
                 let at = self.random.below(self.planned.len() as u64);

@@ -43,7 +43,7 @@ macro_rules! counts {
 counts! {
     /// Lookups that a fresh value answered.
     hits,
-    /// Lookups that a value past its time answered.
+    /// Lookups answered with a stale value.
     stale_served,
     /// Lookups that a load, or nothing, answered.
     misses,

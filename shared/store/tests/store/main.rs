@@ -10,6 +10,7 @@ mod certificates;
 mod leaderboards;
 mod limits;
 mod profile;
+mod providers;
 mod quizzes;
 mod roles;
 mod sessions;
