@@ -17,7 +17,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use minigate_domain::{InvalidField, Notifications, Profile, ProfileChange};
+use minigate_domain::{InvalidField, LeaderboardName, Notifications, Profile, ProfileChange};
 use minigate_platform::{
     Code, Function, Needs, Platform, Problem, Router,
     auth::{LiveAccount, LiveUser},
@@ -141,6 +141,10 @@ struct ProfilePatch {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, required = false, value_type = NotificationsWire)]
     notifications: Option<String>,
+    /// What leaderboards show of the user.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, required = false, value_type = LeaderboardNameWire)]
+    leaderboard_name: Option<String>,
 }
 
 impl ProfilePatch {
@@ -159,10 +163,13 @@ impl ProfilePatch {
         let notifications = self
             .notifications
             .and_then(|text| text.parse().map_err(|error| refuse("notifications", error)).ok());
+        let leaderboard_name = self
+            .leaderboard_name
+            .and_then(|text| text.parse().map_err(|error| refuse("leaderboard_name", error)).ok());
         if let Some(problem) = problem {
             return Err(problem);
         }
-        let change = ProfileChange { display_name, language, notifications };
+        let change = ProfileChange { display_name, language, notifications, leaderboard_name };
         if change == ProfileChange::default() {
             return Err(Problem::new(Code::BODY_INVALID).field(".", "must have a field to change"));
         }
@@ -191,6 +198,8 @@ struct ProfileOut {
     language: String,
     /// Which messages the user receives.
     notifications: NotificationsWire,
+    /// What leaderboards show of the user.
+    leaderboard_name: LeaderboardNameWire,
     /// When the profile was created.
     created_at: u64,
     /// When the profile last changed.
@@ -206,9 +215,29 @@ impl From<&Profile> for ProfileOut {
             display_name: profile.display_name.as_str().to_owned(),
             language: profile.language.as_str().to_owned(),
             notifications: profile.notifications.into(),
+            leaderboard_name: profile.leaderboard_name.into(),
             created_at: profile.created_at.unix_seconds(),
             updated_at: profile.updated_at.unix_seconds(),
             version: profile.version,
+        }
+    }
+}
+
+/// What leaderboards show of the user, besides their scores.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum LeaderboardNameWire {
+    /// No name.
+    Hidden,
+    /// The display name.
+    Shown,
+}
+
+impl From<LeaderboardName> for LeaderboardNameWire {
+    fn from(choice: LeaderboardName) -> Self {
+        match choice {
+            LeaderboardName::Hidden => Self::Hidden,
+            LeaderboardName::Shown => Self::Shown,
         }
     }
 }

@@ -9,16 +9,18 @@
 //! | `PUT /v1/quizzes/{id}` | the same, or any author if it is new | 1 read, 1 write |
 //! | `POST /v1/quizzes/{id}/publish` | its author, administrators | 1 query, 1 write, 2 stamps |
 //! | `POST /v1/quizzes/{id}/archive` | the same | 1 read, 1 write, 2 stamps |
+//! | `POST /v1/quizzes/import` | authors, administrators | for each quiz what a `PUT`, and a publication if asked for, cost |
 //!
 //! What an author does also takes a session that has not been revoked: one read more.
 //!
 //! Questions come with an attempt, and their answers after its submission: no public answer of this function
 //! has either. The draft, which has both, goes to its author and to administrators only, and no cache keeps it.
 //!
-//! A `PUT`, a publication and archiving may be repeated: whoever sends the same draft again, or publishes what is
-//! published, changes nothing and gets the same answer. So none of them takes an `Idempotency-Key`.
+//! A `PUT`, a publication, archiving and an import may be repeated: whoever sends the same draft again, or publishes
+//! what is published, changes nothing and gets the same answer. So none of them takes an `Idempotency-Key`.
 
 mod cursor;
+mod import;
 mod language;
 mod read;
 mod schema;
@@ -28,6 +30,7 @@ mod write;
 use axum::{extract::DefaultBodyLimit, http::StatusCode};
 use minigate_domain::quizzes::MAX_CONTENT_BYTES;
 use minigate_platform::{Code, Function, Needs, Router};
+use minigate_quiz_import::MAX_ROUTE_BYTES;
 use minigate_service::quizzes::NAMESPACES;
 use utoipa_axum::routes;
 
@@ -48,6 +51,11 @@ const DRAFT_INVALID: Code = Code::new(
     StatusCode::UNPROCESSABLE_ENTITY,
     "The draft cannot become a quiz as it is",
 );
+const IMPORT_REFUSED: Code = Code::new(
+    "import_refused",
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "The file contradicts itself or is in no known format",
+);
 const CURSOR_INVALID: Code =
     Code::new("cursor_invalid", StatusCode::BAD_REQUEST, "The cursor is not one of this list");
 
@@ -64,6 +72,7 @@ pub fn function() -> Function {
         QUIZ_VERSIONS_EXHAUSTED,
         QUIZ_NOT_YOURS,
         DRAFT_INVALID,
+        IMPORT_REFUSED,
         CURSOR_INVALID,
     ])
 }
@@ -78,4 +87,9 @@ pub fn router() -> Router {
         .routes(routes!(write::publish_quiz))
         .routes(routes!(write::archive_quiz))
         .layer(DefaultBodyLimit::max(DRAFT_LIMIT))
+        .merge(
+            Router::new()
+                .routes(routes!(import::import_quizzes))
+                .layer(DefaultBodyLimit::max(MAX_ROUTE_BYTES)),
+        )
 }

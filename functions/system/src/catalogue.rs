@@ -23,4 +23,4 @@ pub const LIMITS: &[Limit] = &[
 ];
 
 /// The namespaces of the cache, of the platform and of all functions.
-pub const NAMESPACES: &[&str] = &["account", "policies"];
+pub const NAMESPACES: &[&str] = &["account", "policies", "catalogue", "census", "leaderboards", "quiz-versions", "quizzes"];

@@ -11,7 +11,8 @@ use minigate_embedded_aws::{
 use minigate_platform::{Config, Needs};
 
 use crate::{
-    Api, ApiError, AwsEndpoint, BotToken, EndpointError, NamedSecret, development, limits, secrets,
+    Api, ApiError, AwsEndpoint, BotToken, EndpointError, NamedSecret, development, examples,
+    limits, secrets,
     workers::{self, Runner, Workers},
 };
 
@@ -72,6 +73,9 @@ pub enum DevError {
     /// The endpoint cannot be used.
     #[error("the AWS endpoint: {0}")]
     Endpoint(#[from] EndpointError),
+    /// The example quizzes cannot be stored.
+    #[error("the example quizzes cannot be stored: {0}")]
+    Examples(String),
     /// A queue cannot be created.
     #[error("the queue {queue} cannot be created: {reason}")]
     Queue {
@@ -106,7 +110,7 @@ impl Aws {
 }
 
 impl DevServer {
-    /// Starts the API and AWS, and creates tables and development secrets.
+    /// Starts the API and AWS, and creates tables, development secrets and the example quizzes.
     ///
     /// # Errors
     /// [`DevError`].
@@ -133,6 +137,7 @@ impl DevServer {
         let mut variables = options.environment();
         variables.extend(queues.iter().map(|queue| queue.variable()));
         let api = Api::start(options.port, &url, variables).await?;
+        examples::bring_in(api.platform()).await?;
         let runner = Runner::start(workers, queues, &client, api.platform());
         Ok(Self { runner, api, aws, secrets })
     }

@@ -9,6 +9,7 @@ pub fn all() -> [Function; 9] {
         authorizer::function(),
         health::function(),
         keys::function(),
+        leaderboards::function(),
         profile::function(),
         quizzes::function(),
         sessions::function(),

@@ -13,6 +13,7 @@ mod aws_endpoint;
 mod bot_token;
 mod dev_server;
 pub mod development;
+mod examples;
 pub mod functions;
 pub mod limits;
 pub mod reference;

@@ -28,7 +28,9 @@ pub use entropy::Entropy;
 pub use idempotency::{IdempotencyKey, InvalidIdempotencyKey, NamedRequest, Repetition};
 pub use identity::{AttemptId, BotId, CertificateId, InvalidId, SessionId, SubjectId, UserId};
 pub use limits::{LimitChange, LimitChanges, LimitMode, WithoutStore};
-pub use profile::{DisplayName, InvalidField, Language, Notifications, Profile, ProfileChange};
+pub use profile::{
+    DisplayName, InvalidField, Language, LeaderboardName, Notifications, Profile, ProfileChange,
+};
 pub use sessions::{
     Opening, Origin, RefreshOutcome, Rotated, Rotation, Session, Sessions, explain_failed_rotation,
 };

@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use minigate_service::accounts::AccountsError;
+use minigate_service::{accounts::AccountsError, leaderboards::LeaderboardsError};
 use minigate_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -330,6 +330,18 @@ impl From<AccountsError> for Problem {
     fn from(error: AccountsError) -> Self {
         match error {
             AccountsError::Store(error) => error.into(),
+            error if error.is_passing() => Self::new(Code::STORE_UNAVAILABLE)
+                .retry_after(Duration::from_secs(1))
+                .caused_by(error),
+            error => Self::internal(error),
+        }
+    }
+}
+
+impl From<LeaderboardsError> for Problem {
+    fn from(error: LeaderboardsError) -> Self {
+        match error {
+            LeaderboardsError::Store(error) => error.into(),
             error if error.is_passing() => Self::new(Code::STORE_UNAVAILABLE)
                 .retry_after(Duration::from_secs(1))
                 .caused_by(error),

@@ -4,6 +4,7 @@
 //!
 //! | service | what it owns |
 //! |---|---|
+//! | [`leaderboards`] | lists of the best, a user's own place, and when moves are counted |
 //! | [`accounts`] | profiles, sessions and tiers of users, and the memory of them |
 //! | [`attempts`] | attempts at quizzes, and who scores them |
 //! | [`quizzes`] | quizzes: what everybody reads, from memory, and what authors change |
@@ -15,6 +16,7 @@ pub mod accounts;
 pub mod attempts;
 mod background;
 mod context;
+pub mod leaderboards;
 pub mod quizzes;
 
 pub use background::{Background, WorkPanicked};

@@ -275,8 +275,13 @@ pub(crate) fn board_page(board: &Board, page: EntryPage) -> String {
 
 /// The sort key of an entry: the best first, of equal ones the earliest.
 pub(crate) fn board_entry(user_id: UserId, place: Place) -> String {
+    format!("{}{user_id}", board_place(place))
+}
+
+/// What the sort keys of all entries at a place begin with.
+pub(crate) fn board_place(place: Place) -> String {
     let below_the_highest = BoardScore::MAX.get() - place.score.get();
-    format!("{below_the_highest:08}#{:013}#{user_id}", place.at.unix_millis())
+    format!("{below_the_highest:08}#{:013}#", place.at.unix_millis())
 }
 
 /// The partition of the moves that wait in a lane.
@@ -299,4 +304,11 @@ pub(crate) fn board_counters(board: &Board, lane: Lane) -> String {
 
 pub(crate) fn board_node(node: Node) -> String {
     format!("{}#{:06x}", node.level, node.prefix)
+}
+
+/// The node of a sort key.
+pub(crate) fn parse_board_node(sort: &str) -> Option<Node> {
+    let (level, prefix) = sort.split_once('#')?;
+    let prefix = u32::from_str_radix(prefix, 16).ok()?;
+    Some(Node { level: level.parse().ok()?, prefix })
 }

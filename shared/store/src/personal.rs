@@ -26,8 +26,14 @@ pub trait PersonalData: Sync {
 }
 
 /// Every noun that stores personal data.
-pub const NOUNS: [&dyn PersonalData; 5] =
-    [&InAccount::Profile, &InAccount::Sessions, &InAccount::Tier, &InAccount::Roles, &OfAttempts];
+pub const NOUNS: [&dyn PersonalData; 6] = [
+    &InAccount::Profile,
+    &InAccount::Sessions,
+    &InAccount::Tier,
+    &InAccount::Roles,
+    &OfAttempts,
+    &crate::leaderboards::OfLeaderboards,
+];
 
 /// The nouns that are read with the account: no call of their own.
 enum InAccount {

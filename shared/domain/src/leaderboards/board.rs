@@ -8,7 +8,8 @@ use super::{IsoWeek, tree::Tree};
 use crate::{InvalidField, Timestamp, quizzes::QuizId};
 
 /// What a board is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Scope {
     /// The best score of each user in one quiz, in basis points.
     Quiz(QuizId),
@@ -52,6 +53,15 @@ impl Scope {
         })
     }
 
+    /// The highest score of a page.
+    pub fn highest_of(&self, page: EntryPage) -> BoardScore {
+        let next = EntryPage(page.0.saturating_add(1));
+        if next > self.page_of(self.max_score()) {
+            return self.max_score();
+        }
+        BoardScore(self.lowest_of(next).0 - 1)
+    }
+
     /// The lowest score of a page.
     pub const fn lowest_of(&self, page: EntryPage) -> BoardScore {
         BoardScore(match self {
@@ -77,6 +87,14 @@ impl FromStr for Scope {
     /// `global`, which no quiz may be named, or the id of a quiz.
     fn from_str(text: &str) -> Result<Self, InvalidField> {
         if text == Self::GLOBAL { Ok(Self::Global) } else { text.parse().map(Self::Quiz) }
+    }
+}
+
+impl TryFrom<String> for Scope {
+    type Error = InvalidField;
+
+    fn try_from(text: String) -> Result<Self, InvalidField> {
+        text.parse()
     }
 }
 
@@ -232,6 +250,7 @@ mod tests {
                 let low = scope.lowest_of(page);
                 assert_eq!(scope.page_of(low), page);
                 assert_eq!(scope.page_of(BoardScore(end - 1)), page);
+                assert_eq!(scope.highest_of(page), BoardScore(end - 1));
                 assert!(low.0 < end);
                 end = low.0;
             }

@@ -52,7 +52,26 @@ impl Tree {
     }
 }
 
+impl Node {
+    /// The node above, and the digit at which it counts what this one counts; `None` for the root.
+    pub fn parent(self) -> Option<(Self, usize)> {
+        let level = self.level.checked_sub(1)?;
+        let digit = self.prefix as usize % WIDTH;
+        Some((Self { level, prefix: self.prefix >> DIGIT_BITS }, digit))
+    }
+}
+
 impl Scope {
+    /// The level of the nodes that count single scores.
+    pub fn leaf_level(&self) -> u8 {
+        self.tree().depth - 1
+    }
+
+    /// The leaf that counts a score, and the digit at which it does.
+    pub fn leaf_of(&self, score: BoardScore) -> (Node, usize) {
+        (Node { level: self.leaf_level(), prefix: block_of(score) }, digit_of(score))
+    }
+
     /// The nodes that a [`Census`] is made of: the sums of all pages, and with a score all that is known
     /// of the users around it. At most seven.
     pub fn nodes(&self, around: Option<BoardScore>) -> BTreeSet<Node> {
@@ -188,10 +207,8 @@ impl Census {
         pages.reverse();
         let block = around.map(|score| {
             let number = block_of(score);
-            let users = scope.tree().path(score).next_back().map(|(leaf, _)| {
-                (0..WIDTH).map(|digit| counts.digit(leaf, digit)).collect::<Vec<u64>>()
-            });
-            let users = users.unwrap_or_default();
+            let (leaf, _) = scope.leaf_of(score);
+            let users = (0..WIDTH).map(|digit| counts.digit(leaf, digit)).collect();
             let last = BoardScore::try_from(number << DIGIT_BITS | (WIDTH as u32 - 1));
             let above = last.map_or(0, |last| counts.above(scope, last));
             Block { number, above, users }
@@ -273,6 +290,8 @@ mod tests {
                 assert_eq!(spelled, number);
                 assert_eq!(path[0].0, Node { level: 0, prefix: 0 });
                 let leaf = path[depth - 1].0;
+                assert_eq!(scope.leaf_of(score(number)), path[depth - 1]);
+                assert_eq!(leaf.parent(), Some(path[depth - 2]));
                 assert_eq!((leaf.level as usize, leaf.prefix), (depth - 1, number as u32 / 64));
             }
         }

@@ -142,6 +142,29 @@ impl FromStr for Notifications {
     }
 }
 
+/// What leaderboards show of a user, besides their scores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeaderboardName {
+    /// No name. The default: whoever takes a quiz has not asked to be known by it.
+    #[default]
+    Hidden,
+    /// The display name.
+    Shown,
+}
+
+impl FromStr for LeaderboardName {
+    type Err = InvalidField;
+
+    fn from_str(text: &str) -> Result<Self, InvalidField> {
+        match text {
+            "hidden" => Ok(Self::Hidden),
+            "shown" => Ok(Self::Shown),
+            _ => Err(InvalidField { expected: "`hidden` or `shown`" }),
+        }
+    }
+}
+
 /// A user of the product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
@@ -153,6 +176,9 @@ pub struct Profile {
     pub language: Language,
     /// Which messages the user wants.
     pub notifications: Notifications,
+    /// What leaderboards show of the user.
+    #[serde(default)]
+    pub leaderboard_name: LeaderboardName,
     /// When the user came first.
     pub created_at: Timestamp,
     /// When the profile changed last.
@@ -178,6 +204,7 @@ impl Profile {
                 .and_then(|code| code.parse().ok())
                 .unwrap_or_else(Language::english),
             notifications: Notifications::default(),
+            leaderboard_name: LeaderboardName::default(),
             created_at: now,
             updated_at: now,
             version: 1,
@@ -194,6 +221,8 @@ pub struct ProfileChange {
     pub language: Option<Language>,
     /// The new choice.
     pub notifications: Option<Notifications>,
+    /// What leaderboards show from now on.
+    pub leaderboard_name: Option<LeaderboardName>,
 }
 
 impl ProfileChange {
@@ -202,6 +231,7 @@ impl ProfileChange {
         self.display_name.as_ref().is_none_or(|name| *name == profile.display_name)
             && self.language.as_ref().is_none_or(|language| *language == profile.language)
             && self.notifications.is_none_or(|choice| choice == profile.notifications)
+            && self.leaderboard_name.is_none_or(|choice| choice == profile.leaderboard_name)
     }
 }
 

@@ -22,6 +22,7 @@
 //! | `roles.rs` | the roles |
 
 mod error;
+pub(crate) mod names;
 mod opening;
 mod profile;
 mod roles;

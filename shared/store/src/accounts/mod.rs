@@ -1,5 +1,6 @@
 //! An account: what belongs to one user and is read together.
 
+mod names;
 mod opening;
 mod roles;
 mod tier;

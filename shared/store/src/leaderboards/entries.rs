@@ -29,6 +29,10 @@ impl Entry {
     pub const fn place(&self) -> Place {
         Place { score: self.score, at: self.at }
     }
+
+    fn key(&self) -> String {
+        keys::board_entry(self.user_id, self.place())
+    }
 }
 
 /// Which entries of a page are read.
@@ -36,6 +40,8 @@ impl Entry {
 pub enum EntryRange {
     /// The first ones, the best first.
     Top,
+    /// The ones with this score that was reached at this moment, and all behind them, the best first.
+    From(BoardScore, Timestamp),
     /// The ones after an entry, which need not be there any more, the best first.
     After(Entry),
     /// The ones before an entry, the nearest first.
@@ -46,7 +52,7 @@ pub enum EntryRange {
 
 impl EntryRange {
     const fn is_downwards(self) -> bool {
-        matches!(self, Self::Top | Self::After(_))
+        matches!(self, Self::Top | Self::From(..) | Self::After(_))
     }
 }
 
@@ -69,13 +75,19 @@ impl Store {
             .table_name(&self.tables.main)
             .expression_attribute_names("#pk", PARTITION_KEY)
             .expression_attribute_values(":page", string(keys::board_page(board, page)));
-        if let EntryRange::After(entry) | EntryRange::Before(entry) = range {
-            condition +=
-                if range.is_downwards() { " AND #sk > :entry" } else { " AND #sk < :entry" };
-            let key = keys::board_entry(entry.user_id, entry.place());
+        let bound = match range {
+            EntryRange::Top | EntryRange::Bottom => None,
+            EntryRange::From(score, at) => {
+                Some((" AND #sk >= :bound", keys::board_place(Place { score, at })))
+            }
+            EntryRange::After(entry) => Some((" AND #sk > :bound", entry.key())),
+            EntryRange::Before(entry) => Some((" AND #sk < :bound", entry.key())),
+        };
+        if let Some((bounded, bound)) = bound {
+            condition += bounded;
             query = query
                 .expression_attribute_names("#sk", SORT_KEY)
-                .expression_attribute_values(":entry", string(key));
+                .expression_attribute_values(":bound", string(bound));
         }
         let query = query.key_condition_expression(condition);
         let query = query.scan_index_forward(range.is_downwards()).limit(i32::from(limit));

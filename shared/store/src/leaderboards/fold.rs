@@ -17,7 +17,7 @@ use crate::{
 const ACTIONS: usize = 100;
 
 /// How many pending items a fold reads: more never fit.
-const AT_ONCE: i32 = 96;
+pub(super) const AT_ONCE: i32 = 96;
 
 /// What became of a fold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +36,8 @@ pub enum FoldOutcome {
 #[derive(Deserialize)]
 pub(super) struct Pending {
     #[serde(rename = "SK")]
-    sort: String,
-    moves: Vec<WaitingMove>,
+    pub(super) sort: String,
+    pub(super) moves: Vec<WaitingMove>,
 }
 
 #[cfg(test)]
@@ -102,7 +102,7 @@ impl Fold {
 }
 
 /// Adds to the counters of a node.
-fn add(
+pub(super) fn add(
     main: &str,
     lane: &ScopeLane,
     period: Period,
@@ -163,7 +163,7 @@ impl Store {
     }
 
     /// The oldest changes that wait in a lane.
-    async fn waiting(&self, lane: &ScopeLane) -> Result<Vec<Pending>, StoreError> {
+    pub(super) async fn waiting(&self, lane: &ScopeLane) -> Result<Vec<Pending>, StoreError> {
         let output = self
             .client
             .query()

@@ -18,7 +18,9 @@
 mod changes;
 mod entries;
 mod fold;
+mod personal;
 mod reading;
+mod recount;
 #[cfg(test)]
 mod simulation;
 
@@ -27,10 +29,12 @@ use minigate_domain::leaderboards::{Board, BoardScore, Period, Scope};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::changes::{Results, decode_standing, standing_key};
+pub(crate) use self::personal::OfLeaderboards;
 pub use self::{
     changes::StandingOutcome,
     entries::{Entry, EntryRange},
     fold::FoldOutcome,
+    recount::{Difference, RecountOutcome, RecountStep, Recounted},
 };
 use crate::{call::number, keys::TIME_TO_LIVE};
 

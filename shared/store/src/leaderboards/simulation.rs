@@ -461,7 +461,7 @@ fn length(name: &str, otherwise: u64) -> u64 {
 fn simulation_of_boards() {
     for seed in 1..=length("BOARD_SIMULATION_SEEDS", 5) {
         let mut world = World::new(seed);
-        for step in 1..=length("BOARD_SIMULATION_STEPS", 2_000) {
+        for step in 1..=length("BOARD_SIMULATION_STEPS", 1_000) {
             world.step();
             world.check();
             if step % 500 == 0 {

@@ -60,6 +60,10 @@ impl AccountStore {
             assignments.push("notifications = :choice");
             update = update.expression_attribute_values(":choice", encoded(ENTITY, &choice)?);
         }
+        if let Some(choice) = change.leaderboard_name {
+            assignments.push("leaderboard_name = :shown");
+            update = update.expression_attribute_values(":shown", encoded(ENTITY, &choice)?);
+        }
         update = match known_version {
             Some(version) => update
                 .condition_expression("#version = :known")

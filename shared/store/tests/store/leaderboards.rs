@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
+
 use minigate_domain::{
     Timestamp, UserId,
     leaderboards::{Board, BoardScore, Census, IsoWeek, Lane, Period, Scope, ScopeLane, Standing},
@@ -7,7 +9,9 @@ use minigate_domain::{
 };
 use minigate_store::{
     StoreError,
-    leaderboards::{Entry, EntryRange, FoldOutcome, StandingOutcome},
+    leaderboards::{
+        Entry, EntryRange, FoldOutcome, RecountOutcome, RecountStep, Recounted, StandingOutcome,
+    },
 };
 use minigate_testkit::faults::Fault;
 use tokio::task::JoinSet;
@@ -269,6 +273,63 @@ async fn erasing_leaves_nothing_of_a_user() {
         assert!(counters.into_iter().all(|(_, count)| count.as_n().unwrap() == "0"), "{item:?}");
     }
     assert_eq!(bed.store.standings(user_id(1), Some(&of_quiz())).await.unwrap(), []);
+}
+
+impl Bed {
+    async fn recount(&self, board: &Board, repairs: bool) -> Recounted {
+        let mut sum = Recounted::default();
+        let pages = board.scope.pages().map(RecountStep::Page);
+        for step in pages.chain([RecountStep::Sums]) {
+            let outcome = self.store.recount(board, step, repairs).await.unwrap();
+            let RecountOutcome::Done(step) = outcome else { panic!("{outcome:?}") };
+            sum.entries += step.entries;
+            sum.differences.extend(step.differences);
+        }
+        sum
+    }
+
+    async fn break_counter(&self, partition: &str, node: &str, digit: &str, count: i64) {
+        let update = self.client.update_item().table_name("main");
+        update
+            .key("PK", AttributeValue::S(partition.to_owned()))
+            .key("SK", AttributeValue::S(node.to_owned()))
+            .update_expression(format!("SET {digit} = :count"))
+            .expression_attribute_values(":count", AttributeValue::N(count.to_string()))
+            .send()
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_recount_finds_and_repairs_what_is_wrong() {
+    let bed = Bed::start().await;
+    for user in 1..=40 {
+        bed.result(user, u16::try_from(user * 247).unwrap()).await.unwrap();
+        if user == 30 {
+            bed.fold_all().await;
+        }
+    }
+    // Ten results are waiting, and that is no difference.
+    let board = all_time(of_quiz());
+    for board in [board.clone(), all_time(Scope::Global)] {
+        let found = bed.recount(&board, true).await;
+        assert_eq!((found.entries, found.differences), (40, vec![]), "{board}");
+    }
+    let lane = Lane::of(user_id(20)).get();
+    let counters = format!("BOARD#rust-basics#C#{lane}");
+    // The score 4,940 is the digit 12 of the leaf 77, which is the digit 13 of the node 1.
+    bed.break_counter(&counters, "2#00004d", "d12", 7).await;
+    bed.break_counter(&counters, "1#000001", "d60", 3).await;
+    let found = bed.recount(&board, false).await;
+    assert_eq!(found.differences.iter().filter(|it| it.is_repaired).count(), 0);
+    assert!(found.differences.iter().any(|it| (it.counted, it.expected) == (7, 1)), "{found:?}");
+    bed.recount(&board, true).await;
+    assert_eq!(bed.recount(&board, true).await.differences, []);
+    bed.fold_all().await;
+    assert_eq!(bed.recount(&board, true).await.differences, []);
+    let census = bed.census(&board, Some(4_940)).await;
+    assert_eq!((census.participants(), census.rank(score(4_940))), (40, Some(21)));
 }
 
 /// The time of a user's last change is their version, so that what was read of an erased standing changes

@@ -20,6 +20,7 @@ async fn changes_touch_the_named_fields_and_count_up() {
         notifications: Some(Notifications::None),
         display_name: Some("Countess".parse().unwrap()),
         language: None,
+        leaderboard_name: None,
     };
     let changed = bed.accounts.change_profile(user_id(1), &change, None, bed.now()).await.unwrap();
     let ChangeOutcome::Changed(after) = changed else { panic!("{changed:?}") };

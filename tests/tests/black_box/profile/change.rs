@@ -14,6 +14,8 @@ async fn what_is_named_changes_and_the_rest_stays() {
         json!({ "language": "pt-BR" }),
         json!({ "notifications": "all" }),
         json!({ "notifications": "none" }),
+        json!({ "leaderboard_name": "shown" }),
+        json!({ "leaderboard_name": "hidden" }),
         json!({ "display_name": "Артём 🌈", "language": "zh-hans", "notifications": "important" }),
         json!({ "display_name": "x".repeat(64) }),
         json!({ "display_name": "🌈".repeat(64) }),

@@ -19,6 +19,7 @@ async fn the_whole_profile() {
             "display_name": "Ada Lovelace",
             "language": "en",
             "notifications": "important",
+            "leaderboard_name": "hidden",
             "created_at": created_at,
             "updated_at": created_at,
             "version": 1,

@@ -18,6 +18,7 @@ async fn every_wrong_field_is_named_and_nothing_changes() {
         (json!({ "notifications": "loud" }), &["notifications"][..]),
         (json!({ "notifications": "All" }), &["notifications"]),
         (json!({ "notifications": "" }), &["notifications"]),
+        (json!({ "leaderboard_name": "yes" }), &["leaderboard_name"]),
         (json!({ "display_name": null }), &["display_name"]),
         (json!({ "language": null }), &["language"]),
         (json!({ "display_name": 1 }), &["display_name"]),

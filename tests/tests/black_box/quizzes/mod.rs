@@ -1,5 +1,6 @@
 //! `/v1/quizzes`, for readers and for authors.
 
+mod import;
 mod key;
 mod read;
 mod refusals;

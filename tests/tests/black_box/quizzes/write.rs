@@ -21,7 +21,7 @@ async fn a_quiz_is_drafted_published_changed_and_archived() {
     api.get(&path).send().await.assert_problem(404, "quiz_not_found", &[]);
     let read = author.read_draft(&id).await;
     assert_eq!(read.assert_success(200, &["etag"]), draft, "as it was written");
-    assert_eq!(read.header("cache-control"), Some("no-store"));
+    assert_eq!(read.header("cache-control"), Some("private, no-store"));
 
     let state = author.post(&id, "publish").await.assert_success(200, &["etag"]);
     assert_eq!((&state["status"], &state["version"]), (&"published".into(), &1.into()));

@@ -248,3 +248,38 @@ async fn forgeries_cause_a_handful_of_calls_to_secrets_manager() {
     assert!((4..=4 * looks).contains(&asked), "{asked} calls");
     assert_eq!(cloud.count(Service::DynamoDb), 0);
 }
+
+/// What everybody reads costs nothing when warm, whoever asks.
+#[tokio::test]
+async fn quizzes() {
+    let cloud = Cloud::start().await;
+    let api = cloud.serve(&[("MINIGATE_LIMITS", "admin=1000")]).await;
+    let other = cloud.serve(&[]).await;
+    let admin = |request: Request| request.tma(&api.bot.init_data(api.admin_id));
+    let draft = include_str!("../../../../../shared/domain/src/quizzes/example.json");
+    let put = || admin(api.put("/v1/quizzes/first")).body("application/json", draft);
+    let publish = || admin(api.post("/v1/quizzes/first/publish"));
+    for (name, request, status, expected) in [
+        ("create", put(), 201, "GetItem TransactWriteItems +1"),
+        ("the same draft", put(), 200, "GetItem +1"),
+        ("publish", publish(), 200, "Query TransactWriteItems w2 +1"),
+        ("publish again", publish(), 200, "Query w2 +1"),
+        ("draft", admin(api.get("/v1/quizzes/first/draft")), 200, "GetItem +1"),
+        ("a quiz", other.get("/v1/quizzes/first"), 200, "GetItem"),
+        ("a warm quiz", other.get("/v1/quizzes/first"), 200, ""),
+        ("a version", other.get("/v1/quizzes/first/versions/1"), 200, "GetItem"),
+        ("a warm version", other.get("/v1/quizzes/first/versions/1"), 200, ""),
+        ("a list", other.get("/v1/quizzes?topic=general"), 200, "Query"),
+        ("a warm list", other.get("/v1/quizzes?topic=general"), 200, ""),
+        ("another list", other.get("/v1/quizzes?topic=other"), 200, "Query"),
+        (
+            "archive",
+            admin(api.post("/v1/quizzes/first/archive")),
+            200,
+            "GetItem TransactWriteItems w2 +1",
+        ),
+    ] {
+        let (_, made) = calls(&cloud, request, status).await;
+        assert_eq!(made, expected, "{name}");
+    }
+}

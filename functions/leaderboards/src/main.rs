@@ -1,0 +1,5 @@
+//! The Lambda function `leaderboards`.
+
+fn main() -> std::process::ExitCode {
+    leaderboards::function().run()
+}
