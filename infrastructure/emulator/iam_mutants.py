@@ -268,7 +268,7 @@ def short(name):
     """An ARN without what is different at every run."""
     if not name.startswith("arn:"):
         return name
-    return next(word for word in ("BotSecret", "SigningSecret", name) if word in name)
+    return next(word for word in ("BotSecret", "CertificateSecret", "SigningSecret", name) if word in name)
 
 
 def bound(stack, functions):

@@ -22,6 +22,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod answer;
+mod certificates;
 mod cloud;
 mod deployment;
 mod poll;
@@ -31,6 +32,7 @@ mod telegram;
 mod tokens;
 
 pub use answer::Answer;
+pub use certificates::pass;
 pub use cloud::Cloud;
 pub use deployment::Deployment;
 pub use poll::{eventually, now, random_user};

@@ -52,6 +52,8 @@ enum Place {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Library {
     Cache,
+    /// Not published by itself, but it knows nothing of minigate either.
+    Credentials,
     InitData,
     Limiter,
     Outbound,
@@ -62,6 +64,7 @@ fn place_of(folder: &str) -> Option<Place> {
     Some(match folder {
         "infrastructure/local" => Place::Local,
         "shared/cache" => Place::Published(Library::Cache),
+        "shared/credentials" => Place::Published(Library::Credentials),
         "shared/domain" => Place::Domain,
         "shared/embedded-aws" => Place::EmbeddedAws,
         "shared/init-data" => Place::Published(Library::InitData),
@@ -87,8 +90,8 @@ fn may_use(user: Place, used: Place, is_for_tests: bool) -> bool {
         Testkit, Tests, Xtask,
     };
     match (user, used) {
-        // These two know nobody, and need no AWS for their tests.
-        (Domain | Published(Library::InitData), _) => false,
+        // These know nobody, and need no AWS for their tests.
+        (Domain | Published(Library::Credentials | Library::InitData), _) => false,
         // The tools of the tests. Of what is built to run, only `cargo dev` holds an AWS.
         (Testkit | Local, EmbeddedAws) => true,
         (Testkit | EmbeddedAws | Xtask, Testkit) | (Xtask, EmbeddedAws) => false,
@@ -113,7 +116,9 @@ fn may_use(user: Place, used: Place, is_for_tests: bool) -> bool {
 fn may_use_dynamodb(user: Place, is_for_tests: bool) -> bool {
     match user {
         Place::Store | Place::Platform | Place::Local | Place::Tests => true,
-        Place::Published(library) => !matches!(library, Library::InitData | Library::Outbound),
+        Place::Published(library) => {
+            !matches!(library, Library::Credentials | Library::InitData | Library::Outbound)
+        }
         // Their own tests make real calls.
         Place::Service | Place::EmbeddedAws | Place::Testkit => is_for_tests,
         Place::Function | Place::Domain | Place::QuizImport | Place::Xtask => false,

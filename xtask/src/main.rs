@@ -6,6 +6,7 @@ mod advisories;
 mod architecture;
 mod audit;
 mod bench;
+mod certificates;
 mod contract;
 mod deploy_test;
 mod fuzz;

@@ -5,8 +5,8 @@
 //! `--full`, or nowhere.
 
 use crate::{
-    advisories, audit, contract, deploy_test, fuzz, generate, gift, linters, openapi, packages,
-    python, release,
+    advisories, audit, certificates, contract, deploy_test, fuzz, generate, gift, linters, openapi,
+    packages, python, release,
     report::Verdict,
     tests_run, vectors,
     verify::{Context, build, clippy, format, rustdoc, set_up},
@@ -71,6 +71,9 @@ pub(crate) const STEPS: &[Step] = &[
     }),
     quick("gift", "random GIFT files, read as gift-pegjs reads them", 15, NOTHING, |context| {
         gift::verify(context)
+    }),
+    quick("certificates", "verified by openbadgeslib and jose", 25, BUILD, |context| {
+        certificates::verify(context.program("sample-certificates")?)
     }),
     quick("generated", "what `cargo xtask generate` writes is committed", 5, BUILD, |context| {
         generate::verify(context)

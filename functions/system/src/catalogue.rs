@@ -10,6 +10,8 @@ use minigate_platform::limits::{Floor, Limit};
 /// The limits of all functions.
 #[rustfmt::skip]
 pub const LIMITS: &[Limit] = &[
+    Limit::per_address("verify-certificate", 60, 60),
+    Limit::per_user("name-certificate", 20, 3600),
     Limit::per_user("login", 5, 60)
         .without_store(WithoutStore::Closed)
         .floor(Floor { burst: 1, seconds_per_unit: 3600, without_store: None }),

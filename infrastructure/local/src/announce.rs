@@ -69,7 +69,10 @@ fn bot(secret: &NamedSecret) -> Option<String> {
             format!("one that does not exist, token {}", development::BOT_TOKEN)
         }
         SecretState::Bot(id) => format!("{id} (its token is not shown)"),
-        SecretState::SigningKey | SecretState::Missing | SecretState::Malformed => return None,
+        SecretState::SigningKey
+        | SecretState::CertificateKey
+        | SecretState::Missing
+        | SecretState::Malformed => return None,
     };
     Some(format!("\n  bot                           {bot}"))
 }
@@ -93,14 +96,17 @@ pub(crate) fn missing_secrets(secrets: &[NamedSecret], aws_url: &str) -> String 
         let (fault, call) = match state {
             SecretState::Missing => ("is not there", "create-secret --name"),
             SecretState::Malformed => ("is not a bot's", "put-secret-value --secret-id"),
-            SecretState::DevelopmentBot | SecretState::Bot(_) | SecretState::SigningKey => {
-                return None;
-            }
+            SecretState::DevelopmentBot
+            | SecretState::Bot(_)
+            | SecretState::SigningKey
+            | SecretState::CertificateKey => return None,
         };
-        let shape = if *variable == "MINIGATE_BOT_SECRETS" {
-            r#"{"bot_id": 123, "token": "123:AA...", "webhook_secret": "..."}"#
-        } else {
-            r#"{"key_id": "...", "seed": "<base64url of 32 random bytes>"}"#
+        let shape = match *variable {
+            "MINIGATE_BOT_SECRETS" => {
+                r#"{"bot_id": 123, "token": "123:AA...", "webhook_secret": "..."}"#
+            }
+            "MINIGATE_CERTIFICATE_SECRET" => r#"{"seed": "<base64url of 32 random bytes>"}"#,
+            _ => r#"{"key_id": "...", "seed": "<base64url of 32 random bytes>"}"#,
         };
         Some(format!(
             "\nThe secret {id}, which {variable} names, {fault}. Requests that need it are answered 503 \

@@ -26,6 +26,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// API Gateway compresses.
 const COMPRESSED_BYTES: u64 = 1024;
 
+/// The variable that names what certificates say of where they are. There is no API Gateway to say it.
+const PUBLIC_URL: &str = "MINIGATE_PUBLIC_URL";
+
 /// Why the API cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -61,12 +64,16 @@ impl Api {
         aws_endpoint_url: &str,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ApiError> {
+        let (listener, address) =
+            listen(port).await.map_err(|source| ApiError::Port { port, source })?;
+        let mut variables: Vec<_> = variables.into_iter().collect();
+        if !variables.iter().any(|(name, _)| name == PUBLIC_URL) {
+            variables.push((PUBLIC_URL.to_owned(), format!("http://{address}")));
+        }
         let config = Config::from_variables(variables, needs())?;
         let aws = aws::configuration_of_emulator(aws_endpoint_url).await;
         let platform = Platform::new(config, &aws, Arc::new(SystemClock), Arc::new(SystemEntropy));
         platform.warm().await;
-        let (listener, address) =
-            listen(port).await.map_err(|source| ApiError::Port { port, source })?;
         let service = layers::around(routes::all(), &platform)
             .layer(middleware::from_fn(tell_address))
             .layer(CompressionLayer::new().compress_when(SizeAbove::new(COMPRESSED_BYTES)))

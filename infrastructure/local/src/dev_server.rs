@@ -21,7 +21,7 @@ const TEMPLATE: &str = include_str!("../../../template.yaml");
 
 /// What all functions together need.
 pub(crate) fn needs() -> Needs {
-    Needs::ALL.all_limits(limits::of_functions())
+    Needs::ALL.and(Needs::CERTIFICATE_KEY).all_limits(limits::of_functions())
 }
 
 /// The options of a development server.

@@ -16,6 +16,9 @@ pub const BOT_SECRET: &str = "minigate/development/bot";
 /// The name of the signing key's secret.
 pub const SIGNING_SECRET: &str = "minigate/development/signing-key";
 
+/// The name of the secret with the key of certificates.
+pub const CERTIFICATE_SECRET: &str = "minigate/development/certificate-key";
+
 /// The variables of the development deployment, as `MINIGATE_…` in the environment would be.
 pub fn variables() -> Vec<(String, String)> {
     let admin = USER_ID.to_string();
@@ -25,6 +28,7 @@ pub fn variables() -> Vec<(String, String)> {
         ("MINIGATE_TABLE_AUDIT", "minigate-Audit"),
         ("MINIGATE_BOT_SECRETS", BOT_SECRET),
         ("MINIGATE_SIGNING_SECRET", SIGNING_SECRET),
+        ("MINIGATE_CERTIFICATE_SECRET", CERTIFICATE_SECRET),
         // Where front-end tools serve a Mini App from.
         ("MINIGATE_ALLOWED_ORIGINS", "http://localhost:5173,http://127.0.0.1:5173"),
         ("MINIGATE_ADMINS", &admin),

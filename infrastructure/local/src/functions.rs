@@ -3,10 +3,11 @@
 use minigate_platform::Function;
 
 /// The functions, in the order of their names.
-pub fn all() -> [Function; 9] {
+pub fn all() -> [Function; 10] {
     [
         attempts::function(),
         authorizer::function(),
+        certificates::function(),
         health::function(),
         keys::function(),
         leaderboards::function(),

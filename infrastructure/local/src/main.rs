@@ -100,7 +100,13 @@ fn print_environment(arguments: &Arguments) -> Result<(), String> {
         None if options.aws_port == 0 => "http://127.0.0.1:4566".to_owned(),
         None => format!("http://127.0.0.1:{}", options.aws_port),
     };
-    let variables = options.environment().into_iter();
+    let mut environment = options.environment();
+    if !environment.iter().any(|(name, _)| name == "MINIGATE_PUBLIC_URL") {
+        // What `cargo lambda watch` takes requests at.
+        let url = "http://127.0.0.1:9000".to_owned();
+        environment.push(("MINIGATE_PUBLIC_URL".to_owned(), url));
+    }
+    let variables = environment.into_iter();
     let variables = variables.map(|(name, value)| format!("{name}={value}"));
     let variables: Vec<String> = variables.chain(announce::sdk_variables(&aws_url)).collect();
     print(&format!("{}\n", variables.join("\n")));

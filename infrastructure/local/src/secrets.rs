@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::{
     BotToken, EndpointError,
     aws_endpoint::secrets_manager,
-    development::{self, BOT_SECRET, SIGNING_SECRET},
+    development::{self, BOT_SECRET, CERTIFICATE_SECRET, SIGNING_SECRET},
 };
 
 /// A secret of the environment, as it was at start-up.
@@ -38,6 +38,8 @@ pub enum SecretState {
     Bot(u64),
     /// A signing key.
     SigningKey,
+    /// The key of certificates.
+    CertificateKey,
     /// The secret does not exist.
     Missing,
     /// The value is not a bot's secret.
@@ -78,6 +80,12 @@ pub(crate) async fn create_missing(
             Some(_) => {}
         }
     }
+    // Nobody but this deployment may make its certificates, so its key is in no repository.
+    let is_ours = config.certificate_secret.as_deref() == Some(CERTIFICATE_SECRET);
+    if is_ours && vault.read(CERTIFICATE_SECRET).await?.is_none() {
+        let secret = json!({ "seed": URL_SAFE_NO_PAD.encode(random()) });
+        vault.create(CERTIFICATE_SECRET, &secret.to_string()).await?;
+    }
     Ok(())
 }
 
@@ -103,6 +111,11 @@ pub(crate) async fn find(
         let text = vault.read(id).await?;
         let state = text.map_or(SecretState::Missing, |_| SecretState::SigningKey);
         found.push(NamedSecret { variable: "MINIGATE_SIGNING_SECRET", id: id.clone(), state });
+    }
+    if let Some(id) = &config.certificate_secret {
+        let text = vault.read(id).await?;
+        let state = text.map_or(SecretState::Missing, |_| SecretState::CertificateKey);
+        found.push(NamedSecret { variable: "MINIGATE_CERTIFICATE_SECRET", id: id.clone(), state });
     }
     Ok(found)
 }

@@ -11,6 +11,9 @@
 //! | `MINIGATE_TABLE_MAIN`, `MINIGATE_TABLE_VOLATILE`, `MINIGATE_TABLE_AUDIT` | names of the DynamoDB tables | required |
 //! | `MINIGATE_BOT_SECRETS` | 1 to 20 names or ARNs of the bots' secrets, comma-separated | required where [`Needs`] says so |
 //! | `MINIGATE_SIGNING_SECRET` | name or ARN of the secret with the key that signs tokens | required where [`Needs`] says so |
+//! | `MINIGATE_CERTIFICATE_SECRET` | name or ARN of the secret with the key that signs certificates | required where [`Needs`] says so |
+//! | `MINIGATE_PUBLIC_URL` | where clients reach the API, `https://…` without a slash at the end: it stands in every certificate, for ever | that of API Gateway |
+//! | `MINIGATE_ISSUER_NAME` | who issues certificates, as people read it, 1 to 64 characters | `Recertify` |
 //! | `MINIGATE_ISSUER` | `iss` of the tokens | `minigate` |
 //! | `MINIGATE_ALLOWED_ORIGINS` * | allowed origins of the Mini App, comma-separated | none |
 //! | `MINIGATE_ADMINS` * | Telegram user ids of permanent administrators, comma-separated | none |
@@ -63,6 +66,12 @@ pub struct Config {
     pub bot_secrets: Vec<String>,
     /// The id of the signing key's secret, if the function needs it.
     pub signing_secret: Option<String>,
+    /// The id of the secret with the key of certificates, if the function needs it.
+    pub certificate_secret: Option<String>,
+    /// Where clients reach the API, without a slash at the end; `None`: where API Gateway says.
+    pub public_url: Option<String>,
+    /// Who issues certificates, as people read it.
+    pub issuer_name: String,
     /// The `iss` of the tokens.
     pub issuer: String,
     /// The deployment's settings, before administrators override them.
@@ -148,6 +157,13 @@ impl Config {
             bot_secrets: reader.required_if(needs.bots, "BOT_SECRETS", secret_ids),
             signing_secret: reader
                 .required_if(needs.signing_key, "SIGNING_SECRET", |text| name(text).map(Some)),
+            certificate_secret: reader.required_if(
+                needs.certificate_key,
+                "CERTIFICATE_SECRET",
+                |text| name(text).map(Some),
+            ),
+            public_url: reader.optional("PUBLIC_URL", "", public_url),
+            issuer_name: reader.optional("ISSUER_NAME", "Recertify", issuer_name),
             issuer: reader.optional("ISSUER", "minigate", name),
             settings: reader.settings(),
             init_data_one_time_use: reader.optional("INIT_DATA_ONE_TIME_USE", "false", switch),
@@ -311,6 +327,28 @@ fn name(text: &str) -> Parsed<String> {
     Ok(text.to_owned())
 }
 
+/// `https://api.example.org` or, for a laptop, `http://127.0.0.1:3000`.
+fn public_url(text: &str) -> Parsed<Option<String>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:/".contains(&byte);
+    match rest {
+        Some(rest) if rest.bytes().all(plain) && text.len() <= 200 => {
+            let text = text.trim_end_matches('/');
+            Some(text.to_owned()).filter(|text| text.len() > "https://".len()).map(Some)
+        }
+        _ => None,
+    }
+    .ok_or_else(|| "an address such as https://api.example.org".to_owned())
+}
+
+fn issuer_name(text: &str) -> Parsed<String> {
+    let is_name = (1..=64).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if is_name { Ok(text.to_owned()) } else { Err("1 to 64 characters".to_owned()) }
+}
+
 fn secret_ids(text: &str) -> Parsed<Vec<String>> {
     const EXPECTED: &str = "1 to 20 names or ARNs of secrets, separated by commas";
     let ids: Vec<String> = list(text, name).map_err(|_| EXPECTED.to_owned())?;
@@ -410,6 +448,22 @@ mod tests {
         let variables = GOOD.iter().chain(more);
         let variables = variables.map(|(name, value)| (name.to_string(), value.to_string()));
         Config::from_variables(variables, Needs { limits: KNOWN, ..Needs::ALL })
+    }
+
+    #[test]
+    fn the_address_of_certificates_is_a_plain_one() {
+        let public_url =
+            |text: &str| read(&[("MINIGATE_PUBLIC_URL", text)]).map(|it| it.public_url);
+        let is = |text: &str| Ok(Some(text.to_owned()));
+        assert_eq!(public_url("https://a.example/live/"), is("https://a.example/live"));
+        assert_eq!(public_url("http://127.0.0.1:3000"), is("http://127.0.0.1:3000"));
+        assert_eq!(public_url(""), Ok(None));
+        for text in
+            ["a.example", "ftp://a.example", "https://", "https://a.example?x", "https://a@b"]
+        {
+            assert!(public_url(text).is_err(), "{text}");
+        }
+        assert!(read(&[("MINIGATE_ISSUER_NAME", "a\nb")]).is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::limits::{Known, Limit};
 pub struct Needs {
     pub(crate) bots: bool,
     pub(crate) signing_key: bool,
+    pub(crate) certificate_key: bool,
     pub(crate) settings: bool,
     pub(crate) store: bool,
     pub(crate) limits: Known,
@@ -16,6 +17,7 @@ pub struct Needs {
 const NONE: Needs = Needs {
     bots: false,
     signing_key: false,
+    certificate_key: false,
     settings: false,
     store: false,
     limits: Known::OF_PLATFORM,
@@ -26,6 +28,8 @@ impl Needs {
     pub const BOTS: Self = Self { bots: true, ..NONE };
     /// The key that signs tokens, to verify them too.
     pub const SIGNING_KEY: Self = Self { signing_key: true, ..NONE };
+    /// The key that signs certificates. No other function has it.
+    pub const CERTIFICATE_KEY: Self = Self { certificate_key: true, ..NONE };
     /// What administrators have changed of limits and settings: the start reads it, and opens the
     /// connection to DynamoDB by that. Undeclared, the settings are the deployment's, until a request
     /// is limited, which waits for both.
@@ -41,6 +45,7 @@ impl Needs {
         Self {
             bots: self.bots || other.bots,
             signing_key: self.signing_key || other.signing_key,
+            certificate_key: self.certificate_key || other.certificate_key,
             settings: self.settings || other.settings,
             store: self.store || other.store,
             limits: if other.limits.is_empty() { self.limits } else { other.limits },
@@ -49,7 +54,12 @@ impl Needs {
 
     /// Their names, as `cargo xtask generate` reads them.
     pub fn names(self) -> Vec<&'static str> {
-        let all = [("bots", self.bots), ("signing_key", self.signing_key), ("store", self.store)];
+        let all = [
+            ("bots", self.bots),
+            ("signing_key", self.signing_key),
+            ("certificate_key", self.certificate_key),
+            ("store", self.store),
+        ];
         all.into_iter().filter(|(_, is_needed)| *is_needed).map(|(name, _)| name).collect()
     }
 

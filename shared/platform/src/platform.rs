@@ -22,7 +22,7 @@ use crate::{
     layers::AddressLimit,
     limits::Limits,
     metrics::Origin,
-    secrets::{Bots, SecretsManager, SigningSecret, Surroundings},
+    secrets::{Bots, CertificateSecret, SecretsManager, SigningSecret, Surroundings},
     services::Services,
     settings::{Adopted, Live, Settings},
     workers::{self, EffectOutbox, Marks},
@@ -50,6 +50,8 @@ pub struct Parts {
     pub bots: Bots,
     /// What signs tokens.
     pub signing: SigningSecret,
+    /// What signs certificates.
+    pub certificate_key: CertificateSecret,
     /// The limit per client address.
     pub address_limit: AddressLimit,
     /// The limits that hold over all instances.
@@ -140,6 +142,7 @@ impl Platform {
         Self(Arc::new(Parts {
             bots: Bots::new(&config, &source, &surroundings),
             signing,
+            certificate_key: CertificateSecret::new(&config, &source, &surroundings),
             address_limit: AddressLimit::new(config.address_limit_per_minute, Arc::clone(&clock)),
             limits,
             accounts: accounts.expect("the namespace of the accounts"),
@@ -164,7 +167,9 @@ impl Platform {
     /// its TLS handshake, is then there for the first request.
     pub async fn warm(&self) {
         // Boxed: the SDK's types within each other are too deep for the compiler.
-        let secrets = Box::pin(async { tokio::join!(self.bots.warm(), self.signing.warm()) });
+        let secrets = Box::pin(async {
+            tokio::join!(self.bots.warm(), self.signing.warm(), self.certificate_key.warm())
+        });
         let documents = async {
             if self.config.needs.settings {
                 self.prepare().await;

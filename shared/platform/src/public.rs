@@ -12,7 +12,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::Problem;
+use crate::{Problem, layers};
 
 /// How long a cache may serve an answer without asking, while asking, and when asking fails
 /// (RFC 9111, RFC 5861).
@@ -97,6 +97,13 @@ pub fn answer(
     }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     (headers, text.clone()).into_response()
+}
+
+/// Lets a page that an answer holds apply the one style that it has in its head, byte by byte. Everything
+/// else stays forbidden.
+pub fn allow_style(response: &mut Response, style: &str) {
+    let policy = layers::policy_of_page(style);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
 }
 
 #[cfg(test)]

@@ -47,6 +47,14 @@ schemas! {
         .examples([Value::from(42)]);
     /// The id of a session.
     SessionId text(32, 32, "^[0-9a-f]{32}$").examples(["00ff00ff00ff00ff00ff00ff00ff00ff"]);
+    /// The id of a certificate.
+    CertificateId text(32, 32, "^[0-9a-f]{32}$").examples(["00ff00ff00ff00ff00ff00ff00ff00ff"]);
+    /// The form of a certificate.
+    CertificateFormat one_of(["json", "jwt", "html", "svg"]);
+    /// Where a page of certificates begins.
+    CertificateCursor text(46, 46, "^[0-9]{13}-[0-9a-f]{32}$");
+    /// The number of a status list.
+    StatusList text(1, 9, "^(0|[1-9][0-9]{0,8})$").examples(["10928"]);
     /// The tier of a user, which determines their limits.
     Tier one_of(minigate_domain::Tier::ALL.map(minigate_domain::Tier::as_str));
     /// A role that administrators grant.

@@ -8,6 +8,7 @@
 //! | [`accounts`] | profiles, sessions and tiers of users, and the memory of them |
 //! | [`attempts`] | attempts at quizzes, and who scores them |
 //! | [`quizzes`] | quizzes: what everybody reads, from memory, and what authors change |
+//! | [`certificates`] | the public keys of certificates, status lists and revocation |
 //!
 //! This crate knows neither HTTP nor the wire: its outcomes are values, which the platform and the
 //! handlers answer, and its errors are what nobody can do anything about but try later.
@@ -15,6 +16,7 @@
 pub mod accounts;
 pub mod attempts;
 mod background;
+pub mod certificates;
 mod context;
 pub mod leaderboards;
 pub mod quizzes;

@@ -11,8 +11,8 @@
 //! | `Main` | an open attempt, by its deadline | `DUE#<shard>` | `<milliseconds>#<user id>#<attempt>` | attempts |
 //! | `Main` | pointer to a certificate of a user | `USER#<user id>` | `CERT#<milliseconds>#<certificate id>` | certificates |
 //! | `Main` | certificate | `CERT#<certificate id>` | `CERT` | certificates |
-//! | `Main` | place of a certificate in a status list | `STATUS#<list>` | `TAKEN#<index>` | certificates |
-//! | `Main` | revoked certificate of a status list | `STATUS#<list>` | `REVOKED#<index>` | certificates |
+//! | `Main` | place of a certificate in a status list | `STATUS#<list>` | `TAKEN#<index>` | none |
+//! | `Main` | revoked certificate of a status list | `STATUS#<list>` | `REVOKED#<index>` | none |
 //! | `Main` | public keys that have signed certificates | `CERTKEYS` | `<key id>` | none |
 //! | `Main` | a quiz without its content | `QUIZ#<quiz>` | `META` | none |
 //! | `Main` | the draft of a quiz, with its answers | `QUIZ#<quiz>` | `DRAFT` | none |

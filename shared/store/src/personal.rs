@@ -7,7 +7,7 @@ use std::{future::Future, pin::Pin};
 
 use serde_json::{Map, Value, json};
 
-use crate::{Account, Store, StoreError, attempts::OfAttempts};
+use crate::{Account, Store, StoreError, attempts::OfAttempts, certificates::OfCertificates};
 
 /// A future of a noun's.
 pub type Exporting<'a> = Pin<Box<dyn Future<Output = Result<Value, StoreError>> + Send + 'a>>;
@@ -26,13 +26,14 @@ pub trait PersonalData: Sync {
 }
 
 /// Every noun that stores personal data.
-pub const NOUNS: [&dyn PersonalData; 6] = [
+pub const NOUNS: [&dyn PersonalData; 7] = [
     &InAccount::Profile,
     &InAccount::Sessions,
     &InAccount::Tier,
     &InAccount::Roles,
     &OfAttempts,
     &crate::leaderboards::OfLeaderboards,
+    &OfCertificates,
 ];
 
 /// The nouns that are read with the account: no call of their own.

@@ -10,6 +10,7 @@
 )]
 
 mod attempts;
+mod certificates;
 mod credentials;
 mod health;
 mod http;

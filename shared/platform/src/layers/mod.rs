@@ -29,6 +29,7 @@ use axum::{
 pub(crate) use address_limit::AddressLimit;
 pub(crate) use deadline::{time_left, within};
 pub use edge::EdgeKeyHash;
+pub(crate) use headers::policy_of_page;
 pub use observe::RequestId;
 pub(crate) use observe::{RequestLine, log_causes};
 

@@ -6,6 +6,7 @@
 mod issue;
 mod keys_used;
 mod mine;
+mod personal;
 mod revoke;
 mod status_list;
 
@@ -13,6 +14,7 @@ use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use minigate_domain::{CertificateId, DisplayName, UserId, certificates::Certificate};
 use serde::Deserialize;
 
+pub(crate) use self::personal::OfCertificates;
 pub use self::{
     issue::{certificate_items, found_taken},
     keys_used::CertificateKey,
@@ -55,7 +57,7 @@ pub enum NameOutcome {
     /// This user has no such certificate.
     NotFound,
     /// It was revoked, and nothing of it changes any more.
-    Revoked,
+    Revoked(Box<Certificate>),
 }
 
 impl Store {
@@ -151,7 +153,9 @@ impl Store {
                         NameOutcome::NotFound
                     }
                     None => NameOutcome::NotFound,
-                    Some(found) if found.certificate.revoked.is_some() => NameOutcome::Revoked,
+                    Some(found) if found.certificate.revoked.is_some() => {
+                        NameOutcome::Revoked(Box::new(found.certificate))
+                    }
                     // Its name is that already.
                     Some(found) => NameOutcome::Named(Box::new(found)),
                 })

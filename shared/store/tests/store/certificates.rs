@@ -106,10 +106,10 @@ async fn a_revocation_is_in_the_list_and_in_the_trail_and_happens_once() {
     let again = Revocation { at: bed.now(), reason: "another".to_owned() };
     let entry = bed.entry("certificate.revoked");
     let outcome = bed.store.revoke_certificate(id, again, &entry).await.unwrap();
-    assert_eq!(outcome, RevokeCertificate::AlreadyRevoked(revoked));
+    assert_eq!(outcome, RevokeCertificate::AlreadyRevoked(revoked.clone()));
     assert_eq!(bed.store.newest_audit_entries(9).await.unwrap().len(), 1);
     let named = bed.store.name_certificate(id, user_id(1), None).await.unwrap();
-    assert_eq!(named, NameOutcome::Revoked);
+    assert_eq!(named, NameOutcome::Revoked(revoked));
     let other = CertificateId::random(&SeededEntropy::new(9));
     let outcome = bed.store.revoke_certificate(other, revocation(&bed), &entry).await.unwrap();
     assert_eq!(outcome, RevokeCertificate::NotFound);
@@ -210,4 +210,29 @@ async fn a_key_is_recorded_once_and_stays() {
     bed.clock.advance(Duration::from_secs(1));
     bed.store.record_certificate_key(&key("a")).await.unwrap();
     assert_eq!(bed.store.certificate_keys().await.unwrap(), [a, b]);
+}
+
+#[tokio::test]
+async fn who_is_erased_leaves_certificates_that_lead_to_nobody() {
+    let bed = Bed::start().await;
+    bed.open(1).await;
+    let certificate = issue(&bed, 1, 1).await;
+    let other = issue(&bed, 2, 2).await;
+    let ada = "Ada L.".parse().unwrap();
+    bed.store.name_certificate(certificate.id, user_id(1), Some(&ada)).await.unwrap();
+    bed.store.keep_signature(certificate.id, 2, "with a name").await.unwrap();
+    let account = bed.accounts.account(user_id(1)).await.unwrap();
+    let exported = bed.store.export(&account).await.unwrap();
+    assert_eq!(exported["certificates"][0]["name"], "Ada L.");
+    assert_eq!(exported["certificates"].as_array().unwrap().len(), 1);
+    for _ in 0..2 {
+        assert!(!bed.store.erase_from_certificates(user_id(1)).await.unwrap());
+    }
+    let exported = bed.store.export(&account).await.unwrap();
+    assert_eq!(exported["certificates"], serde_json::json!([]));
+    let left = read(&bed, certificate.id).await;
+    assert_eq!(left.jws, None);
+    let bare = Certificate { holder: None, attempt: None, revision: 3, ..certificate };
+    assert_eq!(left.certificate, bare);
+    assert_eq!(read(&bed, other.id).await.certificate, other);
 }

@@ -136,8 +136,10 @@ fn names_below(fragment: &str, section: &str) -> Vec<String> {
 }
 
 fn item((described, function): &(Described, Function)) -> Item {
-    let secrets: Vec<&str> =
-        ["bots", "signing_key"].into_iter().filter(|need| described.needs(need)).collect();
+    let secrets: Vec<&str> = ["bots", "signing_key", "certificate_key"]
+        .into_iter()
+        .filter(|need| described.needs(need))
+        .collect();
     let optional = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
     let mut item = Item::default()
         .with("Function", described.logical_id())
@@ -149,6 +151,7 @@ fn item((described, function): &(Described, Function)) -> Item {
     for (property, is_there) in [
         ("bots", described.needs("bots")),
         ("signing_key", described.needs("signing_key")),
+        ("certificate_key", described.needs("certificate_key")),
         ("secrets", !secrets.is_empty()),
         ("store", described.needs("store")),
         ("routes", described.kind == "routes"),
@@ -175,6 +178,9 @@ fn parameters(described: &Described, function: &Function) -> String {
         ("Admin", true),
         ("EdgeKeySha256", true),
         ("MoreBotSecrets", described.needs("bots")),
+        ("DomainName", described.needs("certificate_key")),
+        ("IssuerName", described.needs("certificate_key")),
+        ("PublicUrl", described.needs("certificate_key")),
     ];
     let of_function = names.iter().filter(|(_, is_of_function)| *is_of_function);
     of_function.map(|(name, _)| format!("!Ref {name}")).collect::<Vec<_>>().join(", ")

@@ -1,0 +1,5 @@
+//! The Lambda function `certificates`.
+
+fn main() -> std::process::ExitCode {
+    certificates::function().run()
+}
