@@ -13,6 +13,8 @@ use minigate_tests::{
 };
 use serde_json::json;
 
+use crate::attempts::{Taker, all_kinds};
+
 /// Sends the request, checks its status, and returns the calls it made: the product's, then how
 /// many were the cache's reads and writes, then how many were the limiter's: `Query r1 w1 +1`.
 async fn calls(cloud: &Cloud, request: Request, status: u16) -> (Answer, String) {
@@ -280,6 +282,42 @@ async fn quizzes() {
         ),
     ] {
         let (_, made) = calls(&cloud, request, status).await;
+        assert_eq!(made, expected, "{name}");
+    }
+}
+
+/// Of a quiz that the instance knows. A start costs one transaction, an answer one update, a submission one read
+/// and one transaction with everything that follows from the score.
+#[tokio::test]
+async fn attempts() {
+    let (cloud, api, _) = prepared().await;
+    let taker = Taker::new(&api, &all_kinds()).await;
+    let gravity = json!({ "number": "9.8" });
+    let first = taker.start().await;
+    taker.answer(&first["id"], "gravity", &gravity).await.assert_success(200, &[]);
+    taker.submit(&first["id"]).await;
+    // The moves on the leaderboards are counted beside the answer.
+    let is_counted = async || {
+        cloud.reset_counts();
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        cloud.calls().is_empty().then_some(())
+    };
+    eventually("the end of the count", is_counted).await;
+    let (answer, made) = calls(&cloud, taker.starting("counted"), 201).await;
+    assert_eq!(made, "TransactWriteItems +2");
+    let attempt = answer.json();
+    let path = format!("/v1/attempts/{}", attempt["id"].as_str().unwrap());
+    let answering = taker.sign(api.put(&format!("{path}/answers/gravity"))).json(&gravity);
+    // As good as before: nobody moves, and nothing is to be counted.
+    for (name, request, expected) in [
+        ("answer", answering, "UpdateItem +1"),
+        ("read", taker.sign(api.get(&path)), "GetItem +1"),
+        ("submit", taker.submitting(&attempt["id"]), "BatchGetItem TransactWriteItems +1"),
+        ("submit again", taker.submitting(&attempt["id"]), "BatchGetItem +1"),
+        ("read the result", taker.sign(api.get(&path)), "GetItem +1"),
+        ("list", taker.sign(api.get("/v1/me/attempts")), "Query +1"),
+    ] {
+        let (_, made) = calls(&cloud, request, 200).await;
         assert_eq!(made, expected, "{name}");
     }
 }
