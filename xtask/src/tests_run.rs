@@ -13,8 +13,12 @@ use crate::{
 const MAX_SHOWN: usize = 200;
 
 /// The simulations and what makes them ten times as long as they are by default.
-const LONG: [(&str, &str); 2] =
-    [("LIMITER_SIMULATION_REQUESTS", "10000000"), ("CACHE_SIMULATION_SEEDS", "250")];
+const LONG: [(&str, &str); 4] = [
+    ("LIMITER_SIMULATION_REQUESTS", "10000000"),
+    ("CACHE_SIMULATION_SEEDS", "250"),
+    ("ATTEMPT_SIMULATION_SEEDS", "50"),
+    ("BOARD_SIMULATION_SEEDS", "50"),
+];
 
 /// The tests that fail where there is no Node.js.
 pub(crate) const OF_NODE: &str = "offline::jose_verifies";
@@ -41,10 +45,10 @@ pub(crate) fn doctests(context: &Context) -> Result<Verdict, String> {
     run(context, "doctests", command().arg("--doc"))
 }
 
-/// A step of `verify`: the integration tests whose name has `simulation` in it, those included that
+/// A step of `verify`: the tests whose name has `simulation` in it, those included that
 /// are `#[ignore]`d for taking long.
 pub(crate) fn simulations(context: &Context) -> Result<Verdict, String> {
-    let which = ["--test", "it", "--", "simulation", "--include-ignored"];
+    let which = ["--lib", "--test", "it", "--", "simulation", "--include-ignored"];
     run(context, "simulations", command().args(which).envs(LONG))
 }
 

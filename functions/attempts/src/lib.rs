@@ -18,9 +18,11 @@ mod answers;
 mod limits;
 mod wire;
 
+use std::convert::Infallible;
+
 use axum::{
-    extract::State,
-    http::{HeaderValue, StatusCode, header},
+    extract::{FromRequestParts, State},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use minigate_domain::{
@@ -35,10 +37,7 @@ use minigate_platform::{
     limits::{Charge, RateLimits},
     schemas,
 };
-use minigate_service::{
-    attempts::{AttemptView, Attempts, Start, StartOutcome},
-    quizzes::Quizzes,
-};
+use minigate_service::attempts::{AttemptView, Attempts, Others, Start, StartOutcome};
 use minigate_store::attempts::AnswerOutcome;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -155,7 +154,7 @@ pub fn router() -> Router {
 async fn start_attempt(
     State(platform): State<Platform>,
     Service(attempts): Service<Attempts>,
-    Service(quizzes): Service<Quizzes>,
+    Beside(others): Beside,
     user: User,
     limits: RateLimits,
     Path(quiz): Path<QuizId>,
@@ -165,7 +164,7 @@ async fn start_attempt(
     limits.admit(&[Charge::user(&START, user.id, user.tier)]).await?;
     let start = Start { user_id: user.id, quiz, language, renews };
     let now = platform.now();
-    let view = match attempts.start(&quizzes, start, &request).await? {
+    let view = match attempts.start(&others, start, &request).await? {
         StartOutcome::Started(view) => view,
         StartOutcome::NoQuiz => return Err(Problem::new(QUIZ_NOT_FOUND).field("id", "is no quiz")),
         StartOutcome::Archived => return Err(Problem::new(QUIZ_CLOSED).field("id", "is archived")),
@@ -217,11 +216,11 @@ fn open(id: AttemptId, deadline: Timestamp) -> Problem {
 )]
 async fn read_attempt(
     Service(attempts): Service<Attempts>,
-    Service(quizzes): Service<Quizzes>,
+    Beside(others): Beside,
     user: User,
     Path(id): Path<AttemptId>,
 ) -> Result<Json<AttemptOut>, Problem> {
-    found(attempts.read(&quizzes, user.id, id).await?)
+    found(attempts.read(&others, user.id, id).await?)
 }
 
 /// Answers a question of an open attempt.
@@ -301,11 +300,11 @@ fn refused(refusal: AnswerRefusal, given: AnswerKind) -> Problem {
 )]
 async fn submit_attempt(
     Service(attempts): Service<Attempts>,
-    Service(quizzes): Service<Quizzes>,
+    Beside(others): Beside,
     user: User,
     Path(id): Path<AttemptId>,
 ) -> Result<Json<AttemptOut>, Problem> {
-    found(attempts.submit(&quizzes, user.id, id).await?)
+    found(attempts.submit(&others, user.id, id).await?)
 }
 
 fn found(view: Option<AttemptView>) -> Result<Json<AttemptOut>, Problem> {
@@ -336,6 +335,18 @@ async fn list_attempts(
     })?;
     let page = attempts.list(user.id, before, PAGE).await?;
     Ok(Json(AttemptsOut::new(page, platform.now())))
+}
+
+/// The services that attempts need.
+struct Beside(Others);
+
+impl FromRequestParts<Platform> for Beside {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, platform: &Platform) -> Result<Self, Infallible> {
+        let (quizzes, leaderboards) = (platform.service(), platform.service());
+        Ok(Self(Others { quizzes, leaderboards }))
+    }
 }
 
 /// Where an answer goes. As texts: of two parameters, axum does not say which one is malformed.

@@ -10,6 +10,8 @@ use minigate_platform::limits::{Floor, Limit};
 /// The limits of all functions.
 #[rustfmt::skip]
 pub const LIMITS: &[Limit] = &[
+    Limit::per_user("attempt-start", 10, 60)
+        .multiples([1, 2, 5, 20]),
     Limit::per_address("verify-certificate", 60, 60),
     Limit::per_user("name-certificate", 20, 3600),
     Limit::per_user("login", 5, 60)
@@ -25,4 +27,4 @@ pub const LIMITS: &[Limit] = &[
 ];
 
 /// The namespaces of the cache, of the platform and of all functions.
-pub const NAMESPACES: &[&str] = &["account", "policies", "catalogue", "census", "leaderboards", "quiz-versions", "quizzes"];
+pub const NAMESPACES: &[&str] = &["account", "policies", "catalogue", "census", "certificate-keys", "certificate-lists", "leaderboards", "quiz-versions", "quizzes"];

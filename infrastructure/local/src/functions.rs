@@ -3,11 +3,12 @@
 use minigate_platform::Function;
 
 /// The functions, in the order of their names.
-pub fn all() -> [Function; 11] {
+pub fn all() -> [Function; 12] {
     [
         attempts::function(),
         authorizer::function(),
         certificates::function(),
+        deadlines::function(),
         health::function(),
         keys::function(),
         leaderboards::function(),

@@ -28,8 +28,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The functions of the deployment that a queue or a schedule invokes. One line each.
+#[expect(clippy::expect_used, reason = "a constant, which a test reads")]
 pub fn all() -> Workers {
-    Workers::default()
+    let each_minute = "rate(1 minute)".parse().expect("a schedule");
+    Workers::default().schedule("deadlines", each_minute, deadlines::handler())
 }
 
 /// Functions with what invokes them.

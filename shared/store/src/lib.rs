@@ -28,6 +28,8 @@ mod providers;
 mod quizzes;
 mod sessions;
 mod settings;
+#[cfg(test)]
+mod simulated;
 
 use aws_sdk_dynamodb::Client;
 

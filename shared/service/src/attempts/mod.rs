@@ -35,6 +35,7 @@ use minigate_store::{
 use self::memory::Memory;
 use crate::{
     Context, Service,
+    leaderboards::Leaderboards,
     quizzes::{Freshest, Quizzes},
 };
 
@@ -64,6 +65,15 @@ pub struct Attempts {
 struct Remembered {
     keyed: Memory<(QuizId, Version), Arc<KeyedVersion>>,
     seen: Memory<AttemptId, (QuizId, Version)>,
+}
+
+/// The services that attempts need.
+#[derive(Clone)]
+pub struct Others {
+    /// What everybody may see of quizzes.
+    pub quizzes: Quizzes,
+    /// Where moves are counted after a score.
+    pub leaderboards: Leaderboards,
 }
 
 /// An attempt with its version.
@@ -152,18 +162,18 @@ impl Attempts {
     /// [`StoreError`].
     pub async fn start(
         &self,
-        quizzes: &Quizzes,
+        others: &Others,
         start: Start,
         request: &NamedRequest,
     ) -> Result<StartOutcome, StoreError> {
         let Start { user_id, quiz: quiz_id, language, renews } = start;
-        let Some(face) = quizzes.face(&quiz_id, Freshest::Cached).await? else {
+        let Some(face) = others.quizzes.face(&quiz_id, Freshest::Cached).await? else {
             return Ok(StartOutcome::NoQuiz);
         };
         if face.status != QuizStatus::Published {
             return Ok(StartOutcome::Archived);
         }
-        let version = version(quizzes, &quiz_id, face.card.version).await?;
+        let version = version(&others.quizzes, &quiz_id, face.card.version).await?;
         let certificate = version.quiz.rules.certificate.as_ref();
         if renews.is_some() && certificate.is_none_or(|rules| rules.renewal.is_none()) {
             return Ok(StartOutcome::NotRenewable);
@@ -188,11 +198,11 @@ impl Attempts {
                     StartOutcome::Started(Box::new(AttemptView::Open { attempt, version }))
                 }
                 Written::Repeated(Repetition::Answered(id)) => {
-                    self.started(quizzes, user_id, &id).await?
+                    self.started(others, user_id, &id).await?
                 }
                 Written::Repeated(repetition) => StartOutcome::Repeated(repetition),
                 Written::Open { id, deadline } if deadline <= now && !was_scored => {
-                    self.score(quizzes, user_id, id, ScoreWhen::Due).await?;
+                    self.score(others, user_id, id, ScoreWhen::Due).await?;
                     was_scored = true;
                     continue;
                 }
@@ -207,7 +217,7 @@ impl Attempts {
     /// The attempt that the first of several equal requests has started, as it was then.
     async fn started(
         &self,
-        quizzes: &Quizzes,
+        others: &Others,
         user_id: UserId,
         id: &str,
     ) -> Result<StartOutcome, StoreError> {
@@ -220,7 +230,7 @@ impl Attempts {
             // It was erased since.
             return Ok(StartOutcome::Repeated(Repetition::OtherPayload));
         };
-        let version = version(quizzes, &attempt.quiz, attempt.version).await?;
+        let version = version(&others.quizzes, &attempt.quiz, attempt.version).await?;
         let attempt = attempt.as_started();
         Ok(StartOutcome::Started(Box::new(AttemptView::Open { attempt, version })))
     }
@@ -231,16 +241,16 @@ impl Attempts {
     /// [`StoreError`].
     pub async fn read(
         &self,
-        quizzes: &Quizzes,
+        others: &Others,
         user_id: UserId,
         id: AttemptId,
     ) -> Result<Option<AttemptView>, StoreError> {
         let Some(attempt) = self.store.attempt(user_id, id).await? else { return Ok(None) };
         self.see(&attempt);
         if attempt.is_due(self.clock.now()) {
-            return self.score(quizzes, user_id, id, ScoreWhen::Due).await;
+            return self.score(others, user_id, id, ScoreWhen::Due).await;
         }
-        self.view(quizzes, attempt).await.map(Some)
+        self.view(others, attempt).await.map(Some)
     }
 
     /// Takes an answer: one update.
@@ -269,11 +279,11 @@ impl Attempts {
     /// [`StoreError`].
     pub async fn submit(
         &self,
-        quizzes: &Quizzes,
+        others: &Others,
         user_id: UserId,
         id: AttemptId,
     ) -> Result<Option<AttemptView>, StoreError> {
-        self.score(quizzes, user_id, id, ScoreWhen::Submitted).await
+        self.score(others, user_id, id, ScoreWhen::Submitted).await
     }
 
     /// A user's attempts, the newest first: one query.
@@ -293,7 +303,11 @@ impl Attempts {
     ///
     /// # Errors
     /// [`StoreError`] if no shard could be read to its end; what was scored stays scored.
-    pub async fn sweep(&self, limit: Duration) -> Result<Swept, StoreError> {
+    pub async fn sweep(
+        &self,
+        leaderboards: &Leaderboards,
+        limit: Duration,
+    ) -> Result<Swept, StoreError> {
         let began = self.clock.now();
         let mut swept = Swept::default();
         for shard in 0..AttemptId::SHARDS {
@@ -308,7 +322,10 @@ impl Attempts {
                         return Ok(swept);
                     }
                     let place = (attempt.quiz, attempt.version);
-                    match self.score_in(attempt.user_id, attempt.id, place, ScoreWhen::Due).await {
+                    match self
+                        .score_in(leaderboards, attempt.user_id, attempt.id, place, ScoreWhen::Due)
+                        .await
+                    {
                         Ok(_) => swept.scored += 1,
                         Err(_) => swept.failed += 1,
                     }
@@ -324,7 +341,7 @@ impl Attempts {
 
     async fn score(
         &self,
-        quizzes: &Quizzes,
+        others: &Others,
         user_id: UserId,
         id: AttemptId,
         when: ScoreWhen,
@@ -336,18 +353,19 @@ impl Attempts {
                 None => return Ok(None),
             },
         };
-        match self.score_in(user_id, id, place, when).await? {
+        match self.score_in(&others.leaderboards, user_id, id, place, when).await? {
             ScoreOutcome::Scored(scored) => {
                 let (attempt, keyed) = (scored.attempt, scored.keyed);
                 Ok(Some(AttemptView::Scored { attempt, keyed }))
             }
-            ScoreOutcome::Open(attempt) => self.view(quizzes, *attempt).await.map(Some),
+            ScoreOutcome::Open(attempt) => self.view(others, *attempt).await.map(Some),
             ScoreOutcome::NotFound => Ok(None),
         }
     }
 
     async fn score_in(
         &self,
+        leaderboards: &Leaderboards,
         user_id: UserId,
         id: AttemptId,
         place: (QuizId, Version),
@@ -359,15 +377,16 @@ impl Attempts {
         let outcome = self.store.score_attempt(&request, self.clock.now(), &*self.entropy).await?;
         if let ScoreOutcome::Scored(scored) = &outcome {
             self.memory.keyed.put(place, Arc::clone(&scored.keyed));
+            leaderboards.fold_beside(scored.waiting.iter().cloned());
         }
         Ok(outcome)
     }
 
     /// The attempt with its version; with the key only if it was scored.
-    async fn view(&self, quizzes: &Quizzes, attempt: Attempt) -> Result<AttemptView, StoreError> {
+    async fn view(&self, others: &Others, attempt: Attempt) -> Result<AttemptView, StoreError> {
         let place = (attempt.quiz.clone(), attempt.version);
         if attempt.score.is_none() {
-            let version = version(quizzes, &attempt.quiz, attempt.version).await?;
+            let version = version(&others.quizzes, &attempt.quiz, attempt.version).await?;
             return Ok(AttemptView::Open { attempt, version });
         }
         if let Some(keyed) = self.memory.keyed.get(&place) {

@@ -67,7 +67,7 @@ impl Store {
         }
     }
 
-    fn answering(
+    pub(super) fn answering(
         &self,
         user_id: UserId,
         id: AttemptId,

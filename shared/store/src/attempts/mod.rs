@@ -13,6 +13,8 @@ mod answer;
 mod due;
 mod personal;
 mod score;
+#[cfg(test)]
+mod simulation;
 mod start;
 mod state;
 

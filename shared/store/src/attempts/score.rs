@@ -85,12 +85,12 @@ pub enum ScoreOutcome {
 }
 
 /// All that a score depends on, as it was read.
-struct Read {
-    attempt: Attempt,
-    state: QuizState,
-    in_quiz: Standing,
-    in_all: Standing,
-    keyed: Arc<KeyedVersion>,
+pub(super) struct Read {
+    pub(super) attempt: Attempt,
+    pub(super) state: QuizState,
+    pub(super) in_quiz: Standing,
+    pub(super) in_all: Standing,
+    pub(super) keyed: Arc<KeyedVersion>,
 }
 
 impl Store {
@@ -160,7 +160,7 @@ impl Store {
 
     /// The writes of a score. The first one has as its condition that the attempt is as it was read, the second
     /// that it is the open one of its quiz.
-    fn scoring(
+    pub(super) fn scoring(
         &self,
         read: &Read,
         score: &Score,

@@ -90,7 +90,7 @@ impl Store {
         }
     }
 
-    fn starting(
+    pub(super) fn starting(
         &self,
         start: &StartAttempt<'_>,
         now: Timestamp,

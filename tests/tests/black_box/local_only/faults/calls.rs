@@ -13,6 +13,8 @@ use minigate_tests::{
 };
 use serde_json::json;
 
+use crate::attempts::{Taker, all_kinds, published};
+
 /// Sends the request, checks its status, and returns the calls it made: the product's, then how
 /// many were the cache's reads and writes, then how many were the limiter's: `Query r1 w1 +1`.
 async fn calls(cloud: &Cloud, request: Request, status: u16) -> (Answer, String) {
@@ -155,8 +157,8 @@ async fn the_routes_of_administrators() {
             "TransactWriteItems +1",
         ),
         ("reset of all", api.delete("/v1/system/limits"), 200, "TransactWriteItems +1"),
-        ("key", api.get(&keys), 200, "Query +4"),
-        ("reset of a key", api.delete(&keys), 204, "PutItem +4"),
+        ("key", api.get(&keys), 200, "Query +6"),
+        ("reset of a key", api.delete(&keys), 204, "PutItem +6"),
         ("tier", tier.json(&json!({ "tier": "pro" })), 204, "Query TransactWriteItems +1"),
         ("audit", api.get("/v1/system/audit"), 200, "Query +1"),
         ("cache", api.get("/v1/system/cache"), 200, "BatchGetItem +1"),
@@ -282,4 +284,48 @@ async fn quizzes() {
         let (_, made) = calls(&cloud, request, status).await;
         assert_eq!(made, expected, "{name}");
     }
+}
+
+/// Of a quiz that the instance knows. A start costs one transaction, an answer one update, a submission one read
+/// and one transaction with everything that follows from the score.
+#[tokio::test]
+async fn attempts() {
+    let (cloud, api, _) = prepared().await;
+    // Another instance than the author's, which keeps nothing for a moment after the change.
+    let other = cloud.serve(&[]).await;
+    let quiz = published(&api, &all_kinds()).await;
+    let taker = Taker::of(&other, random_user(), quiz);
+    let gravity = json!({ "number": "9.8" });
+    let first = taker.start().await;
+    taker.answer(&first["id"], "gravity", &gravity).await.assert_success(200, &[]);
+    taker.submit(&first["id"]).await;
+    // The moves on the leaderboards are counted beside the answer.
+    let is_counted = async || {
+        let is_quiet = cloud.calls().is_empty();
+        cloud.reset_counts();
+        is_quiet.then_some(())
+    };
+    eventually("the end of the count", is_counted).await;
+    let (answer, made) = calls(&cloud, taker.starting("counted"), 201).await;
+    assert_eq!(of_product(&made), "TransactWriteItems");
+    let attempt = answer.json();
+    let path = format!("/v1/attempts/{}", attempt["id"].as_str().unwrap());
+    let answering = taker.sign(other.put(&format!("{path}/answers/gravity"))).json(&gravity);
+    // As good as before: nobody moves, and nothing is to be counted.
+    for (name, request, expected) in [
+        ("answer", answering, "UpdateItem"),
+        ("read", taker.sign(other.get(&path)), "GetItem"),
+        ("submit", taker.submitting(&attempt["id"]), "BatchGetItem TransactWriteItems"),
+        ("submit again", taker.submitting(&attempt["id"]), "BatchGetItem"),
+        ("read the result", taker.sign(other.get(&path)), "GetItem"),
+        ("list", taker.sign(other.get("/v1/me/attempts")), "Query"),
+    ] {
+        let (_, made) = calls(&cloud, request, 200).await;
+        assert_eq!(of_product(&made), expected, "{name}");
+    }
+}
+
+/// Without those of the limiter, which leases units of this user's limits.
+fn of_product(made: &str) -> &str {
+    made.split(" +").next().unwrap()
 }

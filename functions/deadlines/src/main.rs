@@ -1,0 +1,5 @@
+//! The Lambda function `deadlines`.
+
+fn main() -> std::process::ExitCode {
+    deadlines::function().run()
+}
