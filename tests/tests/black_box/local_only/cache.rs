@@ -382,7 +382,12 @@ mod administrators {
             "hits": 0, "stale_served": 0, "misses": 0, "loads": 0, "load_errors": 0,
             "invalidated": 0, "calls": 0, "level_errors": 0, "level_pauses": 0,
         });
-        let expected = json!({ "namespaces": { "account": counts, "policies": counts } });
-        assert_eq!(told.assert_success(200, &[]), expected);
+        let told = told.assert_success(200, &[]);
+        let namespaces = told["namespaces"].as_object().unwrap();
+        assert!(
+            ["account", "policies"].iter().all(|name| namespaces.contains_key(*name)),
+            "{told}"
+        );
+        assert!(namespaces.values().all(|counted| *counted == counts), "{told}");
     }
 }
