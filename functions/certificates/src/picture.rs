@@ -54,7 +54,8 @@ pub(crate) fn picture(
     line(&mut svg, 228, if holder.chars().count() > 36 { 28 } else { 38 }, SERIF, INK, holder);
     line(&mut svg, 272, 24, SANS, FADED, words.has_passed);
     let (size, lines) = title(&certificate.title);
-    let mut y = 350 - (lines.len() as u32 - 1) * size / 3;
+    // Around the middle of what is left.
+    let mut y = 385 + size / 3 - (lines.len() as u32 - 1) * size * 3 / 5;
     for text in &lines {
         line(&mut svg, y, size, SERIF, INK, text);
         y += size * 6 / 5;

@@ -44,7 +44,7 @@ const LIST: Freshness = Freshness {
     ),
     security(()),
     responses(
-        (status = 200, description = "The list, a signed credential", headers(("ETag" = String), ("Cache-Control" = String)), content((String = "application/vc+jwt"))),
+        (status = 200, description = "The list, a signed credential", headers(("ETag" = String), ("Cache-Control" = String)), content((schemas::SignedCredential = "application/vc+jwt"))),
         (status = 304, description = "The cached list is current", headers(("ETag" = String), ("Cache-Control" = String))),
         (status = 404, description = "There is no such list"),
     ),
@@ -130,8 +130,10 @@ struct DidDocument {
     id: String,
     /// The names of the keys that may sign certificates.
     #[serde(rename = "assertionMethod")]
+    #[schema(value_type = Vec<schemas::DidUrl>)]
     assertion_method: Vec<String>,
     /// The keys, each as a `Multikey` and as a `JsonWebKey`.
     #[serde(rename = "verificationMethod")]
+    #[schema(value_type = Vec<Object>)]
     verification_method: Vec<Value>,
 }

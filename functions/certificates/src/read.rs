@@ -43,8 +43,8 @@ const FRESHNESS: Freshness = Freshness {
     responses(
         (status = 200, description = "The certificate, an Open Badge (Open Badges 3.0)", headers(("ETag" = String), ("Cache-Control" = String)), content(
             (Object = "application/json"), (Object = "application/vc"), (Object = "application/ld+json"),
-            (String = "application/vc+jwt"), (String = "application/jwt"),
-            (String = "text/html"), (String = "image/svg+xml"),
+            (schemas::SignedCredential = "application/vc+jwt"), (schemas::SignedCredential = "application/jwt"),
+            (schemas::Markup = "text/html"), (schemas::Markup = "image/svg+xml"),
         )),
         (status = 304, description = "The cached form is current", headers(("ETag" = String), ("Cache-Control" = String))),
         (status = 404, description = "There is no such certificate"),

@@ -31,7 +31,7 @@ const JWT: [&str; 2] = ["application/vc+jwt", "application/jwt"];
     post, path = "/v1/certificates/verify", tag = "certificates",
     request_body(content(
         (Object = "application/json"), (Object = "application/vc"), (Object = "application/ld+json"),
-        (String = "application/vc+jwt"), (String = "application/jwt"),
+        (schemas::SignedCredential = "application/vc+jwt"), (schemas::SignedCredential = "application/jwt"),
     )),
     security(()),
     responses(

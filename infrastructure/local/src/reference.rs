@@ -89,7 +89,8 @@ fn list_namespaces(components: &mut Components) {
     ),
     components(schemas(
         schemas::CacheNamespace, schemas::CacheTag, schemas::CertificateCursor,
-        schemas::CertificateFormat, schemas::CertificateId, schemas::StatusList, schemas::Code, schemas::DisplayName,
+        schemas::CertificateFormat, schemas::CertificateId, schemas::DidUrl, schemas::Markup,
+        schemas::SignedCredential, schemas::StatusList, schemas::Code, schemas::DisplayName,
         schemas::GrantedRole, schemas::IdempotencyKey, schemas::IfMatch, schemas::IfNoneMatch, schemas::InitDataText,
         schemas::Language, schemas::LimitKey, schemas::LimitKind, schemas::PolicyName,
         schemas::Role, schemas::SessionId, schemas::TelegramId, schemas::Tier, schemas::Token,

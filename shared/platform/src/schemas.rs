@@ -53,6 +53,12 @@ schemas! {
     CertificateFormat one_of(["json", "jwt", "html", "svg"]);
     /// Where a page of certificates begins.
     CertificateCursor text(46, 46, "^[0-9]{13}-[0-9a-f]{32}$");
+    /// A signed credential, a compact JWS (`vc+jwt`).
+    SignedCredential text(1, 65_536, r"^[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+\.[A-Za-z0-9_\-]+$");
+    /// A page in HTML, or a picture in SVG.
+    Markup ObjectBuilder::new().schema_type(Type::String).max_length(Some(65_536));
+    /// The name of a key of a DID.
+    DidUrl text(1, 1024, "^did:web:[!-~]+#[A-Za-z0-9_-]+$");
     /// The number of a status list.
     StatusList text(1, 9, "^(0|[1-9][0-9]{0,8})$").examples(["10928"]);
     /// The tier of a user, which determines their limits.
