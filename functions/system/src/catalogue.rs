@@ -23,4 +23,5 @@ pub const LIMITS: &[Limit] = &[
 ];
 
 /// The namespaces of the cache, of the platform and of all functions.
-pub const NAMESPACES: &[&str] = &["account", "policies", "catalogue", "census", "leaderboards", "quiz-versions", "quizzes"];
+pub const NAMESPACES: &[&str] =
+    &["account", "policies", "catalogue", "census", "leaderboards", "quiz-versions", "quizzes"];
