@@ -45,7 +45,7 @@ CHANGED = "refresh"
 # The emulator does not tell functions whose API key a request has, so that all are one client.
 NO_KEY_ID = "none"
 # What loads anew what it may not ask about, which no answer shows.
-REMEMBERING = ("Health", "Profile")
+REMEMBERING = ("Health", "Leaderboards", "Profile")
 # How often a fault may look different before it is given up.
 ATTEMPTS = 5
 
@@ -112,6 +112,7 @@ class Way:
         self.expect(200, "POST", "/v1/sessions/refresh", None, refresh)
         self.expect(204, "DELETE", f"/v1/sessions/{opened['session_id']}", bearer)
         self.administrate(user_id)
+        self.compete(user_id)
         self.look_after()
         with self.counts("verify", f"api-key/{NO_KEY_ID}", "`POST /v1/verify`"):
             self.verify()
@@ -141,6 +142,16 @@ class Way:
         if not self.one_time_use:
             for token in (self.token, self.other_token):
                 self.expect(200, "GET", "/v1/system/audit", self.tma(ADMIN, token))
+
+    def compete(self, user_id):
+        _, bearer = self.log_in(user_id)
+        self.expect(200, "GET", "/v1/leaderboards/global")
+        own = "/v1/me/leaderboards/global"
+        self.expect(204, "DELETE", own, bearer)
+        self.expect(204, "PUT", own, bearer)
+        with self.counts("api", f"user/{user_id}", f"`GET {own}`"):
+            self.expect(200, "GET", own, bearer)
+        self.expect(200, "POST", "/v1/leaderboards/global/recount?repair=true", self.admin)
 
     def cache(self):
         """What instances have told of what they remember of users."""

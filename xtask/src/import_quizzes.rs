@@ -27,6 +27,7 @@ const TOKEN: &str = "MINIGATE_TOKEN";
 pub(crate) struct Arguments {
     files: Vec<String>,
     is_dry: bool,
+    publishes: bool,
     is_json: bool,
     endpoint: String,
     options: ImportOptions,
@@ -37,6 +38,7 @@ impl Arguments {
         let mut read = Self {
             files: Vec::new(),
             is_dry: false,
+            publishes: false,
             is_json: false,
             endpoint: LOCAL.to_owned(),
             options: ImportOptions::default(),
@@ -48,6 +50,7 @@ impl Arguments {
                 || arguments.next().copied().ok_or_else(|| format!("{argument} needs a value"));
             match *argument {
                 "--dry-run" => read.is_dry = true,
+                "--publish" => read.publishes = true,
                 "--report" => match value()? {
                     "json" => read.is_json = true,
                     other => return Err(format!("--report is `json`, not `{other}`")),
@@ -118,10 +121,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
     if !arguments.is_dry && quizzes.is_empty() {
         return Err("nothing of these files can be imported".to_owned());
     }
-    if !arguments.is_dry {
-        send(&quizzes, &arguments.endpoint, &authorization()?)?;
+    if arguments.is_dry {
+        return Ok(true);
     }
-    Ok(true)
+    send(&quizzes, arguments, &authorization()?)
 }
 
 /// The file, or a little more than may be taken of it.
@@ -174,35 +177,56 @@ fn print(outcome: &Result<Import, Refusal>) {
     println!("{file}: {imported} of {all} questions, {remarks} remarks; {}", quizzes.join(", "));
 }
 
-fn send(quizzes: &[ImportedQuiz], endpoint: &str, authorization: &str) -> Result<(), String> {
+/// Sends the quizzes, and says what became of each; whether all were written.
+fn send(
+    quizzes: &[ImportedQuiz],
+    arguments: &Arguments,
+    authorization: &str,
+) -> Result<bool, String> {
+    let Arguments { endpoint, publishes, .. } = arguments;
     let parts = parts(quizzes, MAX_ROUTE_BYTES);
     let count = parts.len();
-    for (at, part) in parts.into_iter().enumerate() {
-        let file = PartFile::write(at, &part)?;
+    let mut all_written = true;
+    for (number, part) in (1..).zip(parts) {
+        let file = PartFile::write(number, &part)?;
         let config = format!(
-            "url = \"{endpoint}/v1/quizzes/import?file=part-{}.json\"\n\
+            "url = \"{endpoint}/v1/quizzes/import?file=part-{number}.json&publish={publishes}\"\n\
              header = \"Authorization: {authorization}\"\n\
              header = \"Content-Type: application/json\"\n\
              data-binary = \"@{}\"\n",
-            at + 1,
             file.0.display(),
         );
         let mut curl = workspace::command("curl");
         // The configuration holds the token, so it goes through standard input.
         curl.args(["--silent", "--show-error", "--fail-with-body", "--max-time", "60"]);
         let finished = process::run_with_input(curl.args(["--config", "-"]), config)?;
+        let said: Vec<&str> = finished.all().collect();
         if !finished.is_success {
-            let said: Vec<&str> = finished.all().collect();
-            let done = if at == 0 { "nothing was" } else { "the parts before it were" };
-            let part = at + 1;
-            return Err(format!(
-                "part {part} of {count} is refused, {done} imported\n{}",
-                said.join("\n")
-            ));
+            let said = said.join("\n");
+            return Err(format!("part {number} of {count} is refused; send it again\n{said}"));
+        }
+        let answer: Value = serde_json::from_str(&said.join("\n"))
+            .map_err(|error| format!("the answer of {endpoint} cannot be read: {error}"))?;
+        let outcomes = answer["quizzes"].as_array().map_or(&[][..], Vec::as_slice);
+        for outcome in outcomes {
+            let (line, is_written) = outcome_line(outcome);
+            // Standard output is for the report.
+            eprintln!("{line}");
+            all_written &= is_written;
         }
     }
-    println!("{} quizzes are drafts on {endpoint}, sent in {count} parts", quizzes.len());
-    Ok(())
+    Ok(all_written)
+}
+
+/// What became of a quiz, and whether it was written.
+fn outcome_line(quiz: &Value) -> (String, bool) {
+    let id = workspace::text(quiz, "id");
+    match workspace::text(quiz, "outcome") {
+        "drafted" => (format!("{id}: draft {}", quiz["draft"]), true),
+        "published" => (format!("{id}: published as version {}", quiz["version"]), true),
+        "not_yours" => (format!("{id}: not written, it is another author's"), false),
+        other => (format!("{id}: {other}"), false),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a program of a developer; a token is no argument")]
@@ -252,7 +276,7 @@ mod tests {
     use super::{Arguments, LOCAL, authorization_of, endpoint, send};
 
     /// Answers one request, and returns its head and its body.
-    fn answer_one(listener: &TcpListener, status: &str) -> (String, String) {
+    fn answer_one(listener: &TcpListener, status: &str, answer: &str) -> (String, String) {
         let (stream, _) = listener.accept().unwrap();
         let mut reader = BufReader::new(stream);
         let mut head = String::new();
@@ -265,7 +289,8 @@ mod tests {
             reader.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();
         }
         reader.read_exact(&mut body).unwrap();
-        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 4\r\n\r\ndone");
+        let answer =
+            format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{answer}", answer.len());
         reader.get_mut().write_all(answer.as_bytes()).unwrap();
         (head, String::from_utf8(body).unwrap())
     }
@@ -275,15 +300,23 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let server = thread::spawn(move || {
-            (answer_one(&listener, "200 OK"), answer_one(&listener, "422 Unprocessable Content"))
+            let draft = r#"{"quizzes": [{"id": "first-aid", "outcome": "drafted", "draft": 1}]}"#;
+            let first = answer_one(&listener, "200 OK", draft);
+            let other = r#"{"quizzes": [{"id": "first-aid", "outcome": "not_yours"}]}"#;
+            answer_one(&listener, "200 OK", other);
+            answer_one(&listener, "422 Unprocessable Content", "draft_invalid");
+            first
         });
         let quizzes = minigate_quiz_import::examples().unwrap();
-        assert_eq!(send(&quizzes, &address, "tma a=b&c=%20d"), Ok(()));
-        let refused = send(&quizzes, &address, "Bearer x").unwrap_err();
-        assert!(refused.starts_with("part 1 of 1 is refused, nothing was imported"), "{refused}");
-        assert!(refused.contains("done"), "the answer's text is shown: {refused}");
-        let ((head, body), _) = server.join().unwrap();
-        assert!(head.starts_with("POST /v1/quizzes/import?file=part-1.json "), "{head}");
+        let arguments = Arguments::read(&["a", "--endpoint", &address]).unwrap();
+        assert_eq!(send(&quizzes, &arguments, "tma a=b&c=%20d"), Ok(true));
+        assert_eq!(send(&quizzes, &arguments, "Bearer x"), Ok(false));
+        let refused = send(&quizzes, &arguments, "Bearer x").unwrap_err();
+        assert!(refused.starts_with("part 1 of 1 is refused"), "{refused}");
+        assert!(refused.contains("draft_invalid"), "the answer is shown: {refused}");
+        let (head, body) = server.join().unwrap();
+        let line = "POST /v1/quizzes/import?file=part-1.json&publish=false ";
+        assert!(head.starts_with(line), "{head}");
         assert!(head.contains("Authorization: tma a=b&c=%20d\r\n"), "{head}");
         let options = minigate_quiz_import::ImportOptions::default();
         let import = minigate_quiz_import::import("part-1.json", body.as_bytes(), &options);

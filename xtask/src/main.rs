@@ -49,6 +49,7 @@ Commands:
   import-quizzes FILE..    send quizzes from files (JSON, GIFT, Aiken, Moodle XML) to a deployment;
                            docs/import.md
                              --dry-run       send nothing, only report
+                             --publish       publish them too, instead of leaving drafts
                              --report json   the report as JSON, with every question and answer
                              --endpoint URL  the deployment; without it that of `cargo dev`
                              --language TAG  of files that name none; `en` without it

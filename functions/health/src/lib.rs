@@ -3,14 +3,16 @@
 //! | route | who | store calls |
 //! |---|---|---|
 //! | `GET /health` | anyone | none: it touches no dependency |
-//! | `GET /health/detailed` | administrators | 1 read, and 2 calls to Secrets Manager for each secret |
+//! | `GET /health/detailed` | administrators | 1 read, which also has the reports on providers, and 2 calls to Secrets Manager for each secret |
 
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
+use minigate_domain::Timestamp;
 use minigate_platform::{
     Function, Needs, Platform, Problem, Router, auth::Admin, extract::Json, secrets::SecretHealth,
 };
+use minigate_store::ProviderReport;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
@@ -52,23 +54,28 @@ async fn detailed_health(
     State(platform): State<Platform>,
     _: Admin,
 ) -> Result<Json<DetailedHealthOut>, Problem> {
-    let mut checks = vec![check_store(&platform).await];
+    let mut checks = check_store(&platform).await;
     let mut secrets = platform.bots.check().await;
     secrets.extend(platform.signing.check().await);
     checks.extend(secrets.into_iter().map(CheckOut::of_secret));
     Ok(Json(DetailedHealthOut::of(VersionOut::of(&platform), checks)))
 }
 
-async fn check_store(platform: &Platform) -> CheckOut {
+/// DynamoDB, and the providers of which it has a report.
+async fn check_store(platform: &Platform) -> Vec<CheckOut> {
     let started = Instant::now();
-    let outcome = platform.store.probe().await;
+    let outcome = platform.store.providers().await;
     let latency = started.elapsed();
-    CheckOut {
+    let store = CheckOut {
         name: "dynamodb".to_owned(),
         status: if outcome.is_ok() { Status::of(latency) } else { Status::Down },
         latency_ms: millis(latency),
-        message: outcome.err().map(|error| error.to_string()),
-    }
+        message: outcome.as_ref().err().map(ToString::to_string),
+    };
+    let now = platform.now();
+    let reports = outcome.unwrap_or_default().into_iter();
+    let providers = reports.map(|(name, report)| CheckOut::of_provider(&name, &report, now));
+    std::iter::once(store).chain(providers).collect()
 }
 
 #[derive(Serialize, ToSchema)]
@@ -129,11 +136,12 @@ impl VersionOut {
 /// The status of one dependency.
 #[derive(Serialize, ToSchema)]
 struct CheckOut {
-    /// `dynamodb`, or `secret` and the secret's name.
+    /// `dynamodb`; `secret` and the secret's name; or `provider` and the name of a provider, as an
+    /// instance that calls it last saw it.
     #[schema(max_length = 2048)]
     name: String,
     status: Status,
-    /// Latency in milliseconds.
+    /// Latency in milliseconds; of a provider, that of the call which showed its status.
     latency_ms: f64,
     /// The error, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -142,6 +150,18 @@ struct CheckOut {
 }
 
 impl CheckOut {
+    /// A provider is not called for this: the report is of a call that was made anyway.
+    fn of_provider(name: &str, report: &ProviderReport, now: Timestamp) -> Self {
+        let age = now.since(report.at).as_secs();
+        let message = format!("it did not answer: calls are suspended since {age} s");
+        Self {
+            name: format!("provider {name}"),
+            status: if report.is_down { Status::Down } else { Status::Ok },
+            latency_ms: millis(Duration::from_millis(report.latency_ms)),
+            message: report.is_down.then_some(message),
+        }
+    }
+
     fn of_secret(health: SecretHealth) -> Self {
         let (status, latency, message) = match health.fetched_in {
             Ok(latency) => (Status::of(latency), latency, None),

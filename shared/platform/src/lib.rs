@@ -20,6 +20,7 @@ pub mod layers;
 pub mod limits;
 mod metrics;
 mod needs;
+pub mod outbound;
 mod platform;
 mod problem;
 pub mod public;

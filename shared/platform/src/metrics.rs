@@ -21,24 +21,33 @@ use serde_json::{Value, json};
 pub struct Metric {
     name: &'static str,
     dimensions: &'static [&'static str],
+    unit: &'static str,
 }
+
+const COUNT: &str = "Count";
 
 impl Metric {
     /// Kept apart by function, which is what most are.
     pub const fn of_function(name: &'static str) -> Self {
-        Self { name, dimensions: &["function"] }
+        Self { name, dimensions: &["function"], unit: COUNT }
     }
 
     /// Kept apart by function and version: a new version is taken back for its own failures, not for
     /// those of the one before it.
     pub const fn of_version(name: &'static str) -> Self {
-        Self { name, dimensions: &["function", "version"] }
+        Self { name, dimensions: &["function", "version"], unit: COUNT }
     }
 
     /// One for the deployment, however many functions there are: an alarm says that it happens, and the
     /// line says where.
     pub const fn of_deployment(name: &'static str) -> Self {
-        Self { name, dimensions: &["deployment"] }
+        Self { name, dimensions: &["deployment"], unit: COUNT }
+    }
+
+    /// The same of a duration in milliseconds, of which CloudWatch has percentiles.
+    #[must_use]
+    pub const fn in_milliseconds(self) -> Self {
+        Self { unit: "Milliseconds", ..self }
     }
 
     /// Its name in CloudWatch.
@@ -160,17 +169,18 @@ impl Metrics {
         self.add_of(None, counts);
     }
 
-    /// The same for a namespace of the cache. The line names it, so that the log can be searched for
-    /// it; the metrics are those of all namespaces, because each dimension more is one to pay for.
-    pub fn add_of(&self, namespace: Option<&str>, counts: &[(Metric, u64)]) {
+    /// The same for one thing of a kind, such as the namespace of a cache or a provider. The line names
+    /// it, so that the log can be searched for it; the metrics are those of all of the kind, because each
+    /// dimension more is one to pay for.
+    pub fn add_of(&self, of: Option<(&'static str, &str)>, counts: &[(Metric, u64)]) {
         let counts: Vec<_> = counts.iter().filter(|(_, count)| *count > 0).copied().collect();
         if !self.origin.function.is_empty() && !counts.is_empty() {
             // A metric that cannot be written is not worth failing a request for.
-            let _ = writeln!(std::io::stdout().lock(), "{}", self.line(namespace, &counts));
+            let _ = writeln!(std::io::stdout().lock(), "{}", self.line(of, &counts));
         }
     }
 
-    fn line(&self, namespace: Option<&str>, counts: &[(Metric, u64)]) -> Value {
+    fn line(&self, of: Option<(&'static str, &str)>, counts: &[(Metric, u64)]) -> Value {
         let mut line = json!({
             "_aws": {
                 "Timestamp": self.clock.now().unix_millis(),
@@ -180,8 +190,8 @@ impl Metrics {
             "version": self.origin.version,
             "deployment": self.origin.deployment,
         });
-        if let Some(namespace) = namespace {
-            line["cache"] = namespace.into();
+        if let Some((kind, name)) = of {
+            line[kind] = name.into();
         }
         for (metric, count) in counts {
             line[metric.name()] = (*count).into();
@@ -198,7 +208,7 @@ fn definitions(counts: &[(Metric, u64)]) -> Vec<Value> {
     let definition = |dimensions: &[&str]| {
         let of_the_set = counts.iter().filter(|(metric, _)| metric.dimensions() == dimensions);
         let metrics =
-            of_the_set.map(|(metric, _)| json!({ "Name": metric.name(), "Unit": "Count" }));
+            of_the_set.map(|(metric, _)| json!({ "Name": metric.name(), "Unit": metric.unit }));
         json!({
             "Namespace": "minigate",
             "Dimensions": [dimensions],
@@ -243,7 +253,7 @@ mod tests {
             line["_aws"]["Timestamp"].as_u64().is_some_and(|millis| millis > 1_700_000_000_000)
         );
         assert!(line.get("cache").is_none());
-        let of_namespace = of_sessions().line(Some("account"), &counts);
+        let of_namespace = of_sessions().line(Some(("cache", "account")), &counts);
         assert_eq!(of_namespace["cache"], "account");
         assert_eq!(of_namespace["_aws"]["CloudWatchMetrics"], expected);
     }

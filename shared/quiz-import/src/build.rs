@@ -13,7 +13,7 @@ use crate::{
     convert::{self, Obstacle},
     faults, markup,
     raw::{RawEntry, RawQuestion},
-    report::{AnswerReport, Cause, QuestionReport, Reason, Refusal, Remark, Report},
+    report::{AnswerReport, Cause, Percent, QuestionReport, Reason, Refusal, Remark, Report},
 };
 
 /// The most questions of a quiz; more are divided.
@@ -291,7 +291,7 @@ pub(crate) const fn kind_name(kind: &KindDraft) -> &'static str {
 /// The answers of a question for the report.
 pub(crate) fn answers(kind: &KindDraft, language: &Language) -> Vec<AnswerReport> {
     let text = |texts: &Texts| texts.get(language, language).to_owned();
-    let answer = |text: String, points: i32| AnswerReport { text, weight: percent(points) };
+    let answer = |text: String, points: i32| AnswerReport { text, weight: Percent(points) };
     match kind {
         KindDraft::Single { choices, .. } | KindDraft::Multiple { choices, .. } => {
             choices.iter().map(|choice| answer(text(&choice.text), choice.credit.into())).collect()
@@ -327,13 +327,4 @@ pub(crate) fn answers(kind: &KindDraft, language: &Language) -> Vec<AnswerReport
 
 fn shares(count: usize) -> Vec<i32> {
     crate::percent::scaled(&vec![1; count])
-}
-
-/// Basis points as percent, such as `33.34`.
-fn percent(points: i32) -> String {
-    let (whole, rest) = (points.abs() / 100, points.abs() % 100);
-    let sign = if points < 0 { "-" } else { "" };
-    let fraction = format!(".{rest:02}");
-    let fraction = fraction.trim_end_matches('0').trim_end_matches('.');
-    format!("{sign}{whole}{fraction}")
 }

@@ -43,6 +43,7 @@ pub(crate) fn question(
     if let RawBody::Unsupported(cause) = raw.body {
         let detail = match cause {
             Cause::NotAQuestion => "text without a question is not imported",
+            Cause::NoCounterpart => "a number has more digits than a quiz can hold",
             _ => "quizzes have no questions of this kind",
         };
         let remark = Remark::dropped(raw.line, raw.kind.clone(), cause, detail);
@@ -317,9 +318,14 @@ impl Converter<'_> {
 
     fn numbers(&mut self, raw: &[RawNumber]) -> Result<KindDraft, Obstacle> {
         let mut accepted = Vec::new();
-        for RawNumber { line, number, weight, feedback } in raw {
+        for RawNumber { line, number, rounded, weight, feedback } in raw {
             let line = if *line == 0 { self.line } else { *line };
             let credit = self.credit(line, *weight, "a number")?;
+            for written in rounded {
+                let element = format!("number {written}");
+                let detail = "it was rounded to nine digits behind the point";
+                self.remarks.push(Remark::changed(line, element, Cause::ValueAdjusted, detail));
+            }
             let Some(number) = number else {
                 let detail = "no range contains all other numbers";
                 self.remarks.push(Remark::dropped(line, "answer *", Cause::NoCounterpart, detail));

@@ -11,7 +11,7 @@
 //! let file = "Who is buried in Grant's tomb? {=Grant ~nobody}";
 //! let import = import("tomb.gift", file.as_bytes(), &ImportOptions::default())?;
 //! assert_eq!(import.quizzes[0].draft.questions().count(), 1);
-//! assert_eq!(import.report.questions[0].answers[0].weight, "100");
+//! assert_eq!(import.report.questions[0].answers[0].weight.to_string(), "100");
 //! # Ok::<(), minigate_quiz_import::Refusal>(())
 //! ```
 
@@ -24,6 +24,7 @@ pub mod gift;
 mod json;
 pub mod markup;
 mod moodle;
+mod number;
 mod percent;
 mod raw;
 mod report;
@@ -38,7 +39,8 @@ use minigate_domain::{
 pub use examples::examples;
 pub use json::{FILE_FORMAT, parts, to_json};
 pub use report::{
-    Action, AnswerReport, CAUSES, Cause, QuestionReport, REASONS, Reason, Refusal, Remark, Report,
+    Action, AnswerReport, CAUSES, Cause, Percent, QuestionReport, REASONS, Reason, Refusal, Remark,
+    Report,
 };
 
 /// The largest file that the route takes, in bytes: 1 MiB.

@@ -68,6 +68,8 @@ pub(crate) struct RawNumber {
     pub(crate) line: u32,
     /// Nothing is any other number.
     pub(crate) number: Option<Number>,
+    /// The numbers of it that were rounded, as written.
+    pub(crate) rounded: Vec<String>,
     /// In percent.
     pub(crate) weight: Decimal,
     pub(crate) feedback: Option<Text>,
@@ -138,7 +140,7 @@ fn of_answers(answers: Answers) -> (&'static str, RawBody) {
         }
         Answers::Number(number) => {
             let (number, weight) = (Some(number), percent(100));
-            let only = RawNumber { line: 0, number, weight, feedback: None };
+            let only = RawNumber { line: 0, number, rounded: Vec::new(), weight, feedback: None };
             ("numerical", RawBody::Number(vec![only]))
         }
         Answers::Numbers(numbers) => {
@@ -160,8 +162,8 @@ fn of_choice(choice: Choice) -> RawChoice {
 }
 
 fn of_number(choice: NumberChoice) -> RawNumber {
-    let NumberChoice { line, is_right, weight: written, number, feedback } = choice;
-    RawNumber { line, number, weight: weight(is_right, written), feedback }
+    let NumberChoice { line, is_right, weight: written, number, rounded, feedback } = choice;
+    RawNumber { line, number, rounded, weight: weight(is_right, written), feedback }
 }
 
 fn of_pair(pair: Pair) -> (u32, Option<Text>, Text) {

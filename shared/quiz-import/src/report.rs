@@ -34,7 +34,7 @@ pub enum Reason {
     MalformedAnswer,
     /// A weight beyond −100 to 100 percent.
     WeightOutOfRange,
-    /// A number that is none, or has more than nine digits before or after its point.
+    /// A number that is none, is beyond 12 digits, or a range from more to less.
     BadNumber,
     /// Moodle XML: not well-formed, or not a quiz.
     MalformedXml,
@@ -286,8 +286,31 @@ pub struct QuestionReport {
 pub struct AnswerReport {
     /// The answer: a text, a range, a pair `left -> right`.
     pub text: String,
-    /// What it is worth, in percent of the question's marks.
-    pub weight: String,
+    /// What it is worth.
+    pub weight: Percent,
+}
+
+/// A share of a question's marks: basis points, written as percent, such as `100` or `33.34`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Percent(pub(crate) i32);
+
+impl fmt::Display for Percent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 % 100 {
+            0 => write!(formatter, "{}", self.0 / 100),
+            _ => write!(formatter, "{}", f64::from(self.0) / 100.0),
+        }
+    }
+}
+
+impl Serialize for Percent {
+    /// A number.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 % 100 {
+            0 => serializer.serialize_i32(self.0 / 100),
+            _ => serializer.serialize_f64(f64::from(self.0) / 100.0),
+        }
+    }
 }
 
 impl Report {

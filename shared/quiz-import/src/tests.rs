@@ -39,7 +39,7 @@ fn gift_questions_become_ours() {
         "geography.gift",
         "// one\n::Capital::What is the *capital* of France?{=Paris#Yes. ~Lyon ~%50%Île-de-France}\n\n\
          Which are rivers? {~%33.33333%Rhine ~%33.33333%Elbe ~%33.33333%Oder ~%-50%Alps}\n\n\
-         How high? {#\n=4808:2\n=%50%4800..4900#Nearly.\n=*#No.}\n\n\
+         How high? {#\n=4808.0000000001:2\n=%50%4800..4900#Nearly.\n=*#No.}\n\n\
          The sea is salty.{T#Right. #Taste it. ####Both.}\n\n\
          Match. {=a -> 1 =b -> 2 = -> 3}\n\n\
          Who? {=no one =%50%nobody#Almost}\n\n\
@@ -65,6 +65,7 @@ fn gift_questions_become_ours() {
         lost(&import),
         [
             (2, "title Capital"),
+            (7, "number 4808.0000000001"),
             (8, "feedback of 4800..4900"),
             (9, "answer *"),
             (9, "feedback of *"),
@@ -336,6 +337,7 @@ fn a_bad_file_is_refused_as_a_whole_with_its_line() {
         ("a.json", json("\"Wer?\"", "\"Wer?"), 10, Reason::MalformedJson),
         ("a.json", json("\"credit\"", "\"credits\""), 8, Reason::MalformedJson),
         ("a.json", json("\"choices\"", "\"hint\": 1,\n\"choices\""), 10, Reason::MalformedJson),
+        ("a.json", json("\"choices\"", "\"id\": \"b\",\n\"choices\""), 10, Reason::MalformedJson),
         ("a.json", deep_json, 1, Reason::TooDeep),
         (
             "a.json",

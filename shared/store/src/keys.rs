@@ -13,6 +13,7 @@
 //! | `Main` | what was changed of the limits | `LIMITS` | `POLICIES` | none |
 //! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` | none |
 //! | `Main` | who is an administrator by a grant | `LIMITS` | `ADMINS` | roles |
+//! | `Main` | what instances last saw of the providers that they call | `PROVIDERS` | `PROVIDERS` | none |
 //! | `Main` | a quiz without its content | `QUIZ#<quiz>` | `META` | none |
 //! | `Main` | the draft of a quiz, with its answers | `QUIZ#<quiz>` | `DRAFT` | none |
 //! | `Main` | a published version of a quiz, with its key | `QUIZ#<quiz>` | `V#<version, four digits>` | none |
@@ -78,8 +79,8 @@ pub(crate) struct MainKey<P = String> {
     pub(crate) sort: &'static str,
 }
 
-/// The key that [`crate::Store::probe`] asks for; no item has it.
-pub(crate) const PROBE: MainKey<&str> = MainKey { partition: "PROBE", sort: "PROBE" };
+/// The item with what instances last saw of the providers.
+pub(crate) const PROVIDERS: MainKey<&str> = MainKey { partition: "PROVIDERS", sort: "PROVIDERS" };
 
 /// The partition of the deployment's documents.
 pub(crate) const DOCUMENTS: &str = "LIMITS";

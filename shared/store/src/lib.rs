@@ -21,6 +21,7 @@ pub mod leaderboards;
 mod limits;
 pub mod personal;
 mod profile;
+mod providers;
 mod quizzes;
 mod sessions;
 mod settings;
@@ -33,6 +34,7 @@ pub use documents::{ChangeDocument, Documents};
 pub use error::StoreError;
 pub use keys::Tables;
 pub use profile::ChangeOutcome;
+pub use providers::ProviderReport;
 pub use quizzes::{
     ArchiveOutcome, CataloguePage, KeyedVersion, KnownDraft, PublishOutcome, PublishedVersion,
     PutDraft, PutDraftOutcome, QuizChange, StoredDraft,
@@ -63,21 +65,5 @@ impl Store {
     /// The accounts, for the service that owns them.
     pub fn accounts(&self) -> AccountStore {
         AccountStore { client: self.client.clone(), tables: self.tables.clone() }
-    }
-
-    /// Asks for an item that does not exist: the cheapest question that only a working table
-    /// answers, and one that every function may ask.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
-    pub async fn probe(&self) -> Result<(), StoreError> {
-        self.client
-            .get_item()
-            .table_name(&self.tables.main)
-            .set_key(Some(keys::PROBE.into_attributes()))
-            .send()
-            .await
-            .map(drop)
-            .map_err(|error| call::failed("GetItem", error))
     }
 }

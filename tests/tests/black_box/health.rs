@@ -1,5 +1,8 @@
 //! `GET /health` and `GET /health/detailed`.
 
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use minigate_embedded_aws::protocol::Service;
 use minigate_testkit::faults::Fault;
 use minigate_tests::{Answer, Cloud, Deployment};
@@ -111,5 +114,40 @@ mod local_only {
             (statuses().await.0 == "ok ok ok").then_some(())
         })
         .await;
+    }
+
+    /// Another function calls the provider, and this one knows only what that one has reported.
+    #[tokio::test]
+    async fn a_provider_is_as_it_was_last_seen() {
+        let cloud = Cloud::start().await;
+        let api = cloud.serve(&[]).await;
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let number = |number: u64| AttributeValue::N(number.to_string());
+        for (provider, is_down) in [("stripe", false), ("telegram", true)] {
+            let report = HashMap::from([
+                ("is_down".to_owned(), AttributeValue::Bool(is_down)),
+                ("latency_ms".to_owned(), number(120)),
+                ("at".to_owned(), number(1_760_000_000_000)),
+            ]);
+            let update = cloud.dynamodb().await.update_item().table_name("minigate-Main");
+            update
+                .key("PK", text("PROVIDERS"))
+                .key("SK", text("PROVIDERS"))
+                .update_expression("SET #provider = :report")
+                .expression_attribute_names("#provider", provider)
+                .expression_attribute_values(":report", AttributeValue::M(report))
+                .send()
+                .await
+                .unwrap();
+        }
+        let health = detailed(&api).await.assert_success(200, &[]);
+        let checks = checks(&health);
+        let status = |name: &str| {
+            let check = checks.iter().find(|(found, _)| found == name);
+            check.map(|(_, status)| status.as_str())
+        };
+        assert_eq!(status("provider stripe"), Some("ok"), "{checks:?}");
+        assert_eq!(status("provider telegram"), Some("down"), "{checks:?}");
+        assert_eq!(health["status"], "down");
     }
 }

@@ -85,7 +85,7 @@ impl Counts {
             (Metric::CACHE_TABLE_CALLS, news.calls),
             (Metric::CACHE_TABLE_ERRORS, news.level_errors),
         ];
-        self.surroundings.metrics.add_of(Some(namespace), &counts);
+        self.surroundings.metrics.add_of(Some(("cache", namespace)), &counts);
     }
 }
 

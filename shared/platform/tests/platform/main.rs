@@ -7,6 +7,7 @@ mod jwks;
 mod lambda;
 mod layers;
 mod limits;
+mod outbound;
 mod roles;
 mod secrets;
 mod settings;

@@ -6,7 +6,7 @@ use super::{
 };
 use minigate_domain::quizzes::Decimal;
 
-use crate::{Reason, Refusal, percent};
+use crate::{Reason, Refusal, number, percent};
 
 /// The answers and the feedback that is shown with all of them.
 pub(super) fn parse(inside: Slice<'_>, format: Format) -> Result<(Answers, Option<Text>), Refusal> {
@@ -110,7 +110,7 @@ fn optional_text(slice: Slice<'_>, format: Format) -> Option<Text> {
 fn weight(piece: Slice<'_>) -> Result<(Option<Decimal>, Slice<'_>), Refusal> {
     let weight = piece.text().strip_prefix('%').and_then(|rest| {
         let end = rest.find('%')?;
-        Some((end, rest[..end].trim().parse::<Decimal>().ok()?))
+        Some((end, number::read(rest[..end].trim())?.0))
     });
     let Some((end, weight)) = weight else { return Ok((None, piece)) };
     if percent::basis_points(weight).is_none() {
@@ -142,43 +142,53 @@ fn true_or_false(slice: Slice<'_>, format: Format) -> Option<Answers> {
 fn numerical(slice: Slice<'_>, format: Format) -> Result<Answers, Refusal> {
     if !slice.text().starts_with(['=', '~']) {
         let (answer, feedback) = with_feedback(slice, format);
-        let Some(number) = number(answer)? else {
+        let (number, rounded) = number(answer)?;
+        let Some(number) = number else {
             return Err(Refusal::new(Reason::BadNumber, "a number is missing").at(slice.line()));
         };
-        if feedback.is_none() {
+        if feedback.is_none() && rounded.is_empty() {
             return Ok(Answers::Number(number));
         }
         let (line, number) = (slice.line(), Some(number));
-        let choice = NumberChoice { line, is_right: true, weight: None, number, feedback };
+        let choice = NumberChoice { line, is_right: true, weight: None, number, rounded, feedback };
         return Ok(Answers::Numbers(vec![choice]));
     }
     let choice = |(mark, piece): (char, Slice<'_>)| {
         let line = piece.line();
         let (weight, piece) = weight(piece.trim_start())?;
         let (answer, feedback) = with_feedback(piece, format);
-        let number = number(answer)?;
-        Ok(NumberChoice { line, is_right: mark == '=', weight, number, feedback })
+        let (number, rounded) = number(answer)?;
+        Ok(NumberChoice { line, is_right: mark == '=', weight, number, rounded, feedback })
     };
     Ok(Answers::Numbers(pieces(slice).into_iter().map(choice).collect::<Result<_, Refusal>>()?))
 }
 
-/// A number, a number and its tolerance, or a range; nothing and `*` stand for any other.
-fn number(slice: Slice<'_>) -> Result<Option<Number>, Refusal> {
+/// A number, a number and its tolerance, or a range; nothing and `*` stand for any other. Also what had
+/// to be rounded, as written.
+fn number(slice: Slice<'_>) -> Result<(Option<Number>, Vec<String>), Refusal> {
     let text = slice.text().trim();
+    let mut rounded = Vec::new();
     if text.is_empty() || text == "*" {
-        return Ok(None);
+        return Ok((None, rounded));
     }
-    let decimal = |text: &str| {
-        text.trim().parse::<Decimal>().map_err(|_| {
-            let detail = format!("`{text}` is not a number that can be kept exactly");
-            Refusal::new(Reason::BadNumber, detail).at(slice.trim_start().line())
-        })
+    let mut decimal = |text: &str| match number::read(text.trim()) {
+        Some((number, is_rounded)) => {
+            if is_rounded {
+                rounded.push(text.trim().to_owned());
+            }
+            Ok(number)
+        }
+        None => {
+            let detail = format!("`{text}` is not a number that a quiz can hold");
+            Err(Refusal::new(Reason::BadNumber, detail).at(slice.trim_start().line()))
+        }
     };
-    Ok(Some(if let Some((low, high)) = text.split_once("..") {
+    let number = if let Some((low, high)) = text.split_once("..") {
         Number::Range(decimal(low)?, decimal(high)?)
     } else if let Some((number, tolerance)) = text.split_once(':') {
         Number::Tolerance(decimal(number)?, decimal(tolerance)?)
     } else {
         Number::Exact(decimal(text)?)
-    }))
+    };
+    Ok((Some(number), rounded))
 }

@@ -147,6 +147,8 @@ pub struct NumberChoice {
     pub weight: Option<Decimal>,
     /// Nothing is any other number.
     pub number: Option<Number>,
+    /// The numbers of it that have more than nine digits behind the point, as written.
+    pub rounded: Vec<String>,
     /// What follows `#`.
     pub feedback: Option<Text>,
 }

@@ -52,6 +52,8 @@ fn what_moodle_reads_beyond_the_grammar() {
     assert_eq!(json[1]["stem"]["text"], "What: why?");
     assert_eq!(json[1]["choices"][1]["feedback"]["text"], "so: it is");
     assert_eq!(file.entries[1].line, 3);
+    let json = to_peg_json(&parse("Q {=a ~%33.3333333333%b}").unwrap());
+    assert_eq!(json[0]["choices"][1]["weight"], 33.333333333);
     // Percent signs that hold no number are text.
     let json = to_peg_json(&parse("Q {~%d and %s =%50 off}").unwrap());
     assert_eq!(json[0]["choices"][0]["text"]["text"], "%d and %s");

@@ -7,22 +7,29 @@ use crate::{
     report::{Reason, Refusal},
 };
 
-/// An open array or object.
-enum Open {
-    /// The index of the next element, and how long the path was before it.
-    Array(usize, usize),
-    /// How long the path was before a key, and whether a key comes next.
-    Object(usize, bool),
+/// An open array or object, and how long the path was before it.
+enum Open<'a> {
+    Array {
+        length: usize,
+        /// Of the present element.
+        index: usize,
+    },
+    Object {
+        length: usize,
+        is_key_next: bool,
+        keys: HashSet<&'a str>,
+    },
 }
 
 /// The lines of the values at these paths, such as `quizzes[0].title`. One pass over the text, whatever
 /// their number.
 ///
 /// # Errors
-/// [`Reason::TooDeep`]. What is not JSON is not noticed; a parser will.
+/// [`Reason::TooDeep`], and [`Reason::MalformedJson`] for a field that is given twice, because parsers drop
+/// one of them silently. What else is not JSON is not noticed; a parser will.
 pub(super) fn of(text: &str, wanted: &HashSet<String>) -> Result<HashMap<String, u32>, Refusal> {
     let mut found = HashMap::new();
-    let mut open: Vec<Open> = Vec::new();
+    let mut open: Vec<Open<'_>> = Vec::new();
     let mut path = String::new();
     let (mut line, mut at) = (1_u32, 0);
     let bytes = text.as_bytes();
@@ -34,19 +41,26 @@ pub(super) fn of(text: &str, wanted: &HashSet<String>) -> Result<HashMap<String,
             b' ' | b'\t' | b'\r' | b':' => {}
             b',' => after_value(&mut open, &mut path),
             b'}' | b']' => {
-                if let Some(Open::Array(_, length) | Open::Object(length, _)) = open.pop() {
+                if let Some(Open::Array { length, .. } | Open::Object { length, .. }) = open.pop() {
                     path.truncate(length);
                 }
             }
             b'"' => {
                 at = end_of_string(bytes, at);
-                if let Some(Open::Object(length, is_key @ true)) = open.last_mut() {
-                    *is_key = false;
+                if let Some(Open::Object { length, is_key_next: is_next @ true, keys }) =
+                    open.last_mut()
+                {
+                    *is_next = false;
                     path.truncate(*length);
                     if !path.is_empty() {
                         path.push('.');
                     }
-                    path.push_str(text.get(start + 1..at - 1).unwrap_or_default());
+                    let key = text.get(start + 1..at - 1).unwrap_or_default();
+                    path.push_str(key);
+                    if !keys.insert(key) {
+                        let detail = format!("the field `{key}` is given twice");
+                        return Err(Refusal::new(Reason::MalformedJson, detail).at(line));
+                    }
                 } else {
                     note(&path, line, wanted, &mut found);
                 }
@@ -59,9 +73,9 @@ pub(super) fn of(text: &str, wanted: &HashSet<String>) -> Result<HashMap<String,
                 }
                 let length = path.len();
                 if *byte == b'{' {
-                    open.push(Open::Object(length, true));
+                    open.push(Open::Object { length, is_key_next: true, keys: HashSet::new() });
                 } else {
-                    open.push(Open::Array(0, length));
+                    open.push(Open::Array { length, index: 0 });
                     path.push_str("[0]");
                 }
             }
@@ -83,15 +97,15 @@ fn note(path: &str, line: u32, wanted: &HashSet<String>, found: &mut HashMap<Str
     }
 }
 
-fn after_value(open: &mut [Open], path: &mut String) {
+fn after_value(open: &mut [Open<'_>], path: &mut String) {
     match open.last_mut() {
-        Some(Open::Array(index, length)) => {
+        Some(Open::Array { length, index }) => {
             *index += 1;
             path.truncate(*length);
             path.push_str(&format!("[{index}]"));
         }
-        Some(Open::Object(length, is_key)) => {
-            *is_key = true;
+        Some(Open::Object { length, is_key_next, .. }) => {
+            *is_key_next = true;
             path.truncate(*length);
         }
         None => {}

@@ -5,6 +5,7 @@ use minigate_domain::quizzes::Decimal;
 use super::tree::Element;
 use crate::{
     gift::{Format, Number, Text},
+    number,
     raw::{RawBody, RawChoice, RawEntry, RawNumber, RawQuestion, percent},
     report::{Cause, Reason, Refusal, Remark},
 };
@@ -118,7 +119,7 @@ fn body(element: &Element, kind: &str) -> Result<RawBody, Refusal> {
                 RawBody::Number(numbers.into_iter().flatten().collect())
             }
             // A number that no quiz can hold, such as 6.02E23.
-            _ => RawBody::Unsupported(Cause::UnsupportedKind),
+            _ => RawBody::Unsupported(Cause::NoCounterpart),
         },
         "matching" => RawBody::Matching(element.all("subquestion").map(pair).collect()),
         "ordering" => RawBody::Ordering(steps(element)?),
@@ -161,10 +162,16 @@ fn choice(answer: &Element, text: Text) -> Result<RawChoice, Refusal> {
 /// Nothing if it is a number that cannot be kept exactly.
 fn number(answer: &Element) -> Result<Option<RawNumber>, Refusal> {
     let tolerance = answer.child("tolerance").map(Element::value).filter(|it| !it.is_empty());
-    let read = |text: &str| match text.parse::<Decimal>() {
-        Ok(number) => Ok(Some(number)),
-        Err(_) if text.parse::<f64>().is_ok_and(f64::is_finite) => Ok(None),
-        Err(_) => {
+    let mut rounded = Vec::new();
+    let mut read = |text: &str| match number::read(text) {
+        Some((number, is_rounded)) => {
+            if is_rounded {
+                rounded.push(text.to_owned());
+            }
+            Ok(Some(number))
+        }
+        None if text.parse::<f64>().is_ok_and(f64::is_finite) => Ok(None),
+        None => {
             let detail = format!("`{text}` is not a number");
             Err(Refusal::new(Reason::BadNumber, detail).at(answer.line))
         }
@@ -182,6 +189,7 @@ fn number(answer: &Element) -> Result<Option<RawNumber>, Refusal> {
     Ok(Some(RawNumber {
         line: answer.line,
         number,
+        rounded,
         weight: fraction(answer)?,
         feedback: answer.child("feedback").and_then(optional_text),
     }))
@@ -215,8 +223,9 @@ fn decimal(element: &Element) -> Result<Decimal, Refusal> {
 }
 
 fn parse(text: &str, line: u32) -> Result<Decimal, Refusal> {
-    text.trim().parse().map_err(|_| {
-        let detail = format!("`{text}` is not a number that can be kept exactly");
+    // What is rounded here becomes basis points, or whole marks, anyway.
+    number::read(text.trim()).map(|(number, _)| number).ok_or_else(|| {
+        let detail = format!("`{text}` is not a number that a quiz can hold");
         Refusal::new(Reason::BadNumber, detail).at(line)
     })
 }

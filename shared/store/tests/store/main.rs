@@ -8,6 +8,7 @@ mod cache;
 mod leaderboards;
 mod limits;
 mod profile;
+mod providers;
 mod quizzes;
 mod roles;
 mod sessions;

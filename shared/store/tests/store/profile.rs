@@ -92,8 +92,8 @@ async fn an_item_of_another_shape_is_corrupt_not_absent() {
 #[tokio::test]
 async fn a_missing_table_is_our_fault_and_not_a_passing_one() {
     let bed = Bed::start().await;
-    bed.store.probe().await.unwrap();
+    bed.store.providers().await.unwrap();
     bed.client.delete_table().table_name("main").send().await.unwrap();
-    let probed = bed.store.probe().await;
+    let probed = bed.store.providers().await;
     assert!(matches!(probed, Err(StoreError::Refused { .. })), "{probed:?}");
 }
