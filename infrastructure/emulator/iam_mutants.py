@@ -46,7 +46,7 @@ CHANGED = "refresh"
 # The emulator does not tell functions whose API key a request has, so that all are one client.
 NO_KEY_ID = "none"
 # What loads anew what it may not ask about, which no answer shows.
-REMEMBERING = ("Health", "Profile", "Quizzes")
+REMEMBERING = ("Health", "Leaderboards", "Profile", "Quizzes")
 # How often a fault may look different before it is given up.
 ATTEMPTS = 5
 
@@ -114,6 +114,7 @@ class Way:
         self.expect(204, "DELETE", f"/v1/sessions/{opened['session_id']}", bearer)
         self.administrate(user_id)
         self.publish()
+        self.compete(user_id)
         self.look_after()
         with self.counts("verify", f"api-key/{NO_KEY_ID}", "`POST /v1/verify`"):
             self.verify()
@@ -157,6 +158,16 @@ class Way:
         self.expect(200, "GET", quiz)
         self.expect(200, "GET", "/v1/quizzes")
         self.expect(200, "POST", f"{quiz}/archive", self.admin)
+
+    def compete(self, user_id):
+        _, bearer = self.log_in(user_id)
+        self.expect(200, "GET", "/v1/leaderboards/global")
+        own = "/v1/me/leaderboards/global"
+        self.expect(204, "DELETE", own, bearer)
+        self.expect(204, "PUT", own, bearer)
+        with self.counts("api", f"user/{user_id}", f"`GET {own}`"):
+            self.expect(200, "GET", own, bearer)
+        self.expect(200, "POST", "/v1/leaderboards/global/recount?repair=true", self.admin)
 
     def cache(self):
         """What instances have told of what they remember of users."""

@@ -27,7 +27,7 @@ pub(crate) const RECOUNT_BUSY: Code = Code::new(
 /// Compares the counters of a leaderboard with its entries, step by step.
 ///
 /// Each answer names the `next` step; the last one has none. Ranks stay available, and users go on. With
-/// `repair=true`, counters that are wrong are set right, which the audit log records. Each step can be repeated.
+/// `repair=true`, counters that are wrong are set right; the audit log records each step. Each step can be repeated.
 #[utoipa::path(
     post, path = "/v1/leaderboards/{board}/recount", tag = "leaderboards", operation_id = "recount_leaderboard",
     params(

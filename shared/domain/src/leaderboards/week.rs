@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn weeks_follow_each_other_without_a_gap() {
         let mut week = at(0);
-        while week.to_string() < "2400-W01".to_owned() {
+        while week.to_string().as_str() < "2400-W01" {
             let next = IsoWeek::of(week.end());
             assert_eq!(next.0, week.0 + 1);
             assert_eq!(next.to_string().parse(), Ok(next));

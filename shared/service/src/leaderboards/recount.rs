@@ -7,7 +7,7 @@ pub use minigate_store::leaderboards::{Difference, RecountOutcome, RecountStep, 
 use super::{Leaderboards, LeaderboardsError};
 
 impl Leaderboards {
-    /// Makes a step of a recount for an administrator, and records it if it was to repair anything.
+    /// Makes a step of a recount for an administrator, and records it if it was to repair what it finds.
     ///
     /// # Errors
     /// [`LeaderboardsError::Store`]. Repeating it is safe.
@@ -23,13 +23,12 @@ impl Leaderboards {
             let outcome = self.0.store.recount(board, step, repairs).await?;
             if let RecountOutcome::Done(recounted) = &outcome
                 && repairs
-                && !recounted.differences.is_empty()
             {
                 let (entropy, now) = (&*self.0.entropy, self.0.clock.now());
                 let subject = format!("leaderboard/{board}");
                 let repaired = recounted.differences.iter().filter(|it| it.is_repaired).count();
-                let entry = AuditEntry::new(entropy, now, admin, "leaderboard.repaired", subject)
-                    .change(None, Some(format!("{{\"counters\":{repaired}}}")));
+                let entry = AuditEntry::new(entropy, now, admin, "leaderboard.recounted", subject)
+                    .change(None, Some(format!("{{\"repaired\":{repaired}}}")));
                 self.0.store.record(&entry).await?;
             }
             Ok(outcome)

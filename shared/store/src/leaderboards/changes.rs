@@ -55,7 +55,6 @@ pub(crate) struct Results {
 impl Results {
     /// `standings` are those of the quiz and of the global scope, as they were read; `cause` names the
     /// result, such as the id of the attempt. `main` is the name of the table.
-    #[expect(clippy::too_many_arguments, reason = "all that a result is")]
     pub(crate) fn new(
         main: &str,
         user_id: UserId,
