@@ -1,25 +1,24 @@
-//! Sessions: how a Mini App's user logs in and stays logged in.
+//! Sessions: log in, refresh, list and revoke.
 //!
 //! | route | who | store calls |
 //! |---|---|---|
-//! | `POST /v1/sessions` | anyone with init data | 1 read, 1 write; in the background 1 write if a session ends that may still be in use. A repetition writes only where init data is exchanged once |
-//! | `POST /v1/sessions/refresh` | anyone with a refresh token | 1 write; 2 more when a token is used again and its session ends |
+//! | `POST /v1/sessions` | anyone with init data | 1 read, 1 write; in the background 1 write if it evicts a session that may still be in use. A retry writes only if init data is exchanged once |
+//! | `POST /v1/sessions/refresh` | anyone with a refresh token | 1 write; 2 more if a token is reused, which revokes its session |
 //! | `GET /v1/sessions` | the user | 1 read |
 //! | `DELETE /v1/sessions/{id}` | the user | 2 writes |
 //! | `DELETE /v1/sessions` | the user | 2 writes |
 //!
-//! Of two writes the first one invalidates the account on other instances. Where it fails, the answer
-//! is 503 and nothing has changed.
+//! Of two writes, the first one invalidates the account on other instances. If it fails, the response is 503 and
+//! nothing has changed.
 //!
 //! Opening a session counts against the limits `login` (of the user) and `login-address`, once the
-//! init data is verified and while the account is read; a refresh against `refresh`, which holds for
-//! each session: whoever replays the token of one that has ended takes nothing from the others.
+//! init data is verified and while the account is read. A refresh counts against `refresh` of its session:
+//! replaying the token of a dead session takes nothing from the others.
 //!
-//! The two `POST` routes take an `Idempotency-Key`: a repetition with the same key gets the same
-//! session, and tokens for it, instead of a second session or the end of the first. A session that has
-//! expired answers no repetition. Where init data is exchanged once, a repetition uses up the init data
-//! that it brings, if that is not what the session was opened with; and init data that was exchanged
-//! for another session is refused whatever the key.
+//! The two `POST` routes accept an `Idempotency-Key`: a retry with the same key gets the same session, with
+//! tokens, instead of a second session or a revocation. An expired session answers no retry. With one-time use, a
+//! retry consumes its init data, if the session was opened with other init data; and init data exchanged for
+//! another session is refused whatever the key.
 
 use axum::{
     extract::State,
@@ -73,19 +72,18 @@ pub fn router() -> Router {
 
 /// Exchanges init data for a session.
 ///
-/// The init data comes as `Authorization: tma <init data>` or in the body, not both. A user's first
-/// session creates their profile. Where a user has as many sessions as they may have, the oldest
-/// ends.
+/// Send the init data as `Authorization: tma <init data>` or in the body, not both. A user's first session
+/// creates their profile. Beyond the limit of sessions per user, the oldest session is evicted.
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "sessions",
-    params(("Idempotency-Key" = Option<schemas::IdempotencyKey>, Header, description = "Names this request; a repetition gets the same session")),
+    params(("Idempotency-Key" = Option<schemas::IdempotencyKey>, Header, description = "Identifies this request; a retry gets the same session")),
     request_body = Option<NewSession>,
     security(("initData" = []), ()),
     responses(
         (status = 201, description = "The session and its tokens", body = OpenedSessionOut, headers(("Location" = String))),
         (status = 401, description = "The init data is refused"),
         (status = 409, description = "The account is being erased"),
-        (status = 422, description = "A field of the body is wrong, or names a bot that this deployment does not serve"),
+        (status = 422, description = "The body has an invalid field, or a bot that this deployment does not serve"),
     ),
 )]
 async fn open_session(
@@ -131,7 +129,7 @@ async fn open_session(
         }
         OpenOutcome::BeingErased => {
             return Err(Problem::new(Code::ACCOUNT_BEING_ERASED)
-                .detail("The user can begin anew when that is done, within two hours."));
+                .detail("The user can begin anew when that is done, within a day."));
         }
     };
     let whose = Whose { user_id: telegram.id, session_id: id, bot_id: telegram.bot_id };
@@ -142,18 +140,17 @@ async fn open_session(
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(out)).into_response())
 }
 
-/// Makes the next tokens of a session.
+/// Refreshes the tokens of a session.
 ///
-/// A refresh token is good once. If one is used again, it was copied, and the session ends for
-/// whoever holds it. A client whose answer was lost may ask again only if it sent an
-/// `Idempotency-Key`, and sends the same one: it then gets the same tokens.
+/// A refresh token is valid once. Reuse means that it was copied, and revokes the session. To retry after a lost
+/// response, send the same `Idempotency-Key` as before: the retry gets the same tokens.
 #[utoipa::path(
     post, path = "/v1/sessions/refresh", tag = "sessions",
-    params(("Idempotency-Key" = Option<schemas::IdempotencyKey>, Header, description = "Names this request; a repetition gets the same tokens")),
+    params(("Idempotency-Key" = Option<schemas::IdempotencyKey>, Header, description = "Identifies this request; a retry gets the same tokens")),
     request_body = RefreshSession,
     security(()),
     responses(
-        (status = 200, description = "The next tokens", body = TokensOut),
+        (status = 200, description = "The new tokens", body = TokensOut),
         (status = 401, description = "The refresh token is refused"),
     ),
 )]
@@ -187,7 +184,7 @@ async fn refresh_session(
     Err(Problem::new(code).field("refresh_token", message))
 }
 
-/// Lists the user's sessions, the newest first.
+/// Lists the user's sessions, newest first.
 #[utoipa::path(
     get, path = "/v1/sessions", tag = "sessions",
     security(("accessToken" = ["user"]), ("initData" = ["user"])),
@@ -211,14 +208,14 @@ async fn list_sessions(
     Ok(Json(SessionsOut { sessions: newest_first.into_iter().map(out).collect() }))
 }
 
-/// Ends one session of the user.
+/// Revokes one session of the user.
 #[utoipa::path(
     delete, path = "/v1/sessions/{id}", tag = "sessions",
     params(("id" = schemas::SessionId, Path, description = "The session's id")),
     security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
-        (status = 204, description = "The session has ended"),
-        (status = 404, description = "The user has no such session"),
+        (status = 204, description = "The session is revoked"),
+        (status = 404, description = "The user has no session with this id"),
     ),
 )]
 async fn revoke_session(
@@ -229,12 +226,12 @@ async fn revoke_session(
     answer(platform.accounts.revoke_session(user.id, id, user.session_id).await?)
 }
 
-/// Ends all sessions of the user, the present one included.
+/// Revokes all sessions of the user, including the current one.
 #[utoipa::path(
     delete, path = "/v1/sessions", tag = "sessions",
     security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
-        (status = 204, description = "The sessions have ended"),
+        (status = 204, description = "The sessions are revoked"),
     ),
 )]
 async fn revoke_all_sessions(
@@ -301,7 +298,7 @@ fn tokens(
     }
 }
 
-/// What a client may say when it opens a session.
+/// The options of a new session.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewSession {
@@ -309,11 +306,11 @@ struct NewSession {
     #[serde(default)]
     #[schema(value_type = Option<schemas::InitDataText>)]
     init_data: Option<String>,
-    /// The bot that signed the init data, where a deployment has several; others are then refused.
+    /// The bot that must have signed the init data, for deployments with several.
     #[serde(default)]
     #[schema(value_type = Option<schemas::TelegramId>)]
     bot_id: Option<u64>,
-    /// What to call this device in the list of sessions, instead of its user agent. Cut to 128
+    /// The name of this device in the list of sessions, instead of its user agent. Truncated to 128
     /// characters.
     #[serde(default)]
     #[schema(max_length = 8192)]
@@ -349,28 +346,28 @@ struct TokensOut {
     /// Always `Bearer`.
     #[schema(pattern = "^Bearer$", max_length = 6, example = "Bearer")]
     token_type: &'static str,
-    /// For the header `Authorization: Bearer`.
+    /// The access token, for the header `Authorization: Bearer`.
     #[schema(value_type = schemas::Token)]
     access_token: String,
-    /// Seconds until the access token ends.
+    /// Seconds until the access token expires.
     expires_in: u64,
-    /// For `POST /v1/sessions/refresh`, once.
+    /// The refresh token for `POST /v1/sessions/refresh`, valid once.
     #[schema(value_type = schemas::Token)]
     refresh_token: String,
-    /// Seconds until the refresh token ends.
+    /// Seconds until the refresh token expires.
     refresh_expires_in: u64,
-    /// What the user may use.
+    /// The tier of the user.
     #[schema(value_type = schemas::Tier)]
     tier: &'static str,
 }
 
-/// Who the session belongs to.
+/// The user of the session.
 #[derive(Serialize, ToSchema)]
 struct UserOut {
     /// The Telegram user id.
     #[schema(value_type = schemas::TelegramId)]
     id: u64,
-    /// The name that others see.
+    /// The display name.
     #[schema(value_type = schemas::DisplayName)]
     display_name: String,
     /// A language tag.
@@ -390,7 +387,7 @@ impl From<Profile> for UserOut {
 
 #[derive(Serialize, ToSchema)]
 struct SessionsOut {
-    /// The sessions, the newest first.
+    /// The sessions, newest first.
     sessions: Vec<SessionOut>,
 }
 
@@ -399,22 +396,22 @@ struct SessionsOut {
 struct SessionOut {
     #[schema(value_type = schemas::SessionId)]
     id: SessionId,
-    /// The bot through which it was opened.
+    /// The bot of the session.
     #[schema(value_type = schemas::TelegramId)]
     bot_id: u64,
     /// When it was opened.
     opened_at: u64,
-    /// When it was refreshed last.
+    /// When it was last refreshed.
     refreshed_at: u64,
-    /// When its refresh token ends.
+    /// When its refresh token expires.
     expires_at: u64,
-    /// What the client calls itself.
+    /// The name of the device.
     #[schema(max_length = 128)]
     device: String,
-    /// From which network address it was opened or refreshed last.
+    /// The network address that last opened or refreshed it.
     #[schema(max_length = 45)]
     address: String,
-    /// Whether this is the session that asks.
+    /// Whether it is the session of this request.
     is_current: bool,
 }
 

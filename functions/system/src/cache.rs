@@ -7,13 +7,15 @@ use minigate_domain::AuditEntry;
 use minigate_platform::{
     Code, Platform, Problem,
     auth::{Admin, LiveAdmin},
-    caches::{NAMESPACES, Tag},
+    caches::Tag,
     extract::{Json, Query},
     schemas,
 };
 use minigate_store::CountedCache;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::catalogue::NAMESPACES;
 
 /// Tells what the caches of all instances did, by namespace.
 ///
@@ -27,7 +29,7 @@ pub(crate) async fn read(
     State(platform): State<Platform>,
     _: Admin,
 ) -> Result<Json<CacheOut>, Problem> {
-    let counted = platform.store.cache_counts(&NAMESPACES).await?;
+    let counted = platform.store.cache_counts(NAMESPACES).await?;
     let namespaces = counted.into_iter().map(|(name, counted)| (name, counted.into())).collect();
     Ok(Json(CacheOut { namespaces }))
 }
@@ -79,7 +81,7 @@ impl Target {
         if kind == "tag" {
             return Tag::new(name).map(Self::Tag).map_err(|error| invalid(error.to_string()));
         }
-        let known = NAMESPACES.into_iter().find(|known| *known == name);
+        let known = NAMESPACES.iter().copied().find(|known| *known == name);
         let unknown = || invalid(format!("must be one of {}", NAMESPACES.join(", ")));
         known.map(Self::Namespace).ok_or_else(unknown)
     }

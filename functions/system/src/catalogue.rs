@@ -1,5 +1,5 @@
-//! The limits of all functions, for administrators to list and change: this function links none of
-//! the others.
+//! The limits and the namespaces of the cache of all functions, for administrators: this function links
+//! none of the others.
 //!
 //! `cargo xtask generate` writes it from the constants of the functions; a test fails while it is out
 //! of date.
@@ -21,3 +21,6 @@ pub const LIMITS: &[Limit] = &[
     Limit::per_api_key("verify", 6000, 60)
         .max_weight(100),
 ];
+
+/// The namespaces of the cache, of the platform and of all functions.
+pub const NAMESPACES: &[&str] = &["account", "policies"];

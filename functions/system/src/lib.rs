@@ -38,7 +38,7 @@ mod users;
 use minigate_platform::{Function, Needs, Router};
 use utoipa_axum::routes;
 
-pub use self::catalogue::LIMITS;
+pub use self::catalogue::{LIMITS, NAMESPACES};
 
 /// The function, as its `main` runs it and `cargo dev` serves it.
 pub fn function() -> Function {

@@ -3,9 +3,10 @@
 use minigate_platform::Function;
 
 /// The functions, in the order of their names.
-pub fn all() -> [Function; 7] {
+pub fn all() -> [Function; 8] {
     [
         authorizer::function(),
+        erasure::function(),
         health::function(),
         keys::function(),
         profile::function(),

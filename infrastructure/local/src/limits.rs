@@ -1,9 +1,12 @@
-//! Every limit of every function, and the committed catalogue of them.
+//! Every limit of every function, every namespace of their caches, and the committed catalogue of both.
 
-use std::{fmt::Write, sync::LazyLock};
+use std::{collections::BTreeSet, fmt::Write, sync::LazyLock};
 
 use minigate_domain::WithoutStore;
-use minigate_platform::limits::{Known, Limit, Per};
+use minigate_platform::{
+    caches,
+    limits::{Known, Limit, Per},
+};
 
 use crate::functions;
 
@@ -23,9 +26,16 @@ pub fn all() -> Known {
     Known::all(of_functions())
 }
 
+/// Every namespace of the cache, first those of the platform, then those of the nouns by their names.
+pub fn namespaces() -> Vec<&'static str> {
+    let of_nouns: BTreeSet<_> =
+        functions::all().iter().flat_map(|function| function.namespaces()).copied().collect();
+    caches::OF_PLATFORM.iter().copied().chain(of_nouns).collect()
+}
+
 const HEAD: &str = "\
-//! The limits of all functions, for administrators to list and change: this function links none of
-//! the others.
+//! The limits and the namespaces of the cache of all functions, for administrators: this function links
+//! none of the others.
 //!
 //! `cargo xtask generate` writes it from the constants of the functions; a test fails while it is out
 //! of date.
@@ -45,7 +55,10 @@ pub fn catalogue() -> String {
         "{HEAD}{domain}use minigate_platform::limits::{imports};\n\n\
          /// The limits of all functions.\n\
          #[rustfmt::skip]\n\
-         pub const LIMITS: &[Limit] = &[\n{limits}];\n"
+         pub const LIMITS: &[Limit] = &[\n{limits}];\n\n\
+         /// The namespaces of the cache, of the platform and of all functions.\n\
+         pub const NAMESPACES: &[&str] = &{:?};\n",
+        namespaces()
     )
 }
 

@@ -28,6 +28,7 @@ fn complete() -> openapi::OpenApi {
     describe_answers(components);
     list_codes(components);
     name_limits(components);
+    list_namespaces(components);
     for item in reference.paths.paths.values_mut() {
         let operations =
             [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete];
@@ -46,6 +47,13 @@ pub fn codes() -> Vec<Code> {
 fn list_codes(components: &mut Components) {
     if let Some(RefOr::T(Schema::Object(code))) = components.schemas.get_mut("Code") {
         code.enum_values = Some(codes().into_iter().map(|code| code.as_str().into()).collect());
+    }
+}
+
+/// Nor does it know their namespaces.
+fn list_namespaces(components: &mut Components) {
+    if let Some(RefOr::T(Schema::Object(name))) = components.schemas.get_mut("CacheNamespace") {
+        name.enum_values = Some(limits::namespaces().into_iter().map(Into::into).collect());
     }
 }
 

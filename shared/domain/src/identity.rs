@@ -75,61 +75,85 @@ telegram_id! {
     BotId, "bot id"
 }
 
-/// The id of a session: 128 random bits, written as 32 lower-case hexadecimal digits.
-///
-/// It is not a secret: it stands in access tokens and in the list of a user's sessions.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct SessionId(u128);
+macro_rules! random_id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(u128);
 
-impl SessionId {
-    /// A new id that nobody has seen before.
-    pub fn random(entropy: &dyn Entropy) -> Self {
-        let mut bytes = [0; 16];
-        entropy.fill(&mut bytes);
-        Self(u128::from_be_bytes(bytes))
-    }
-}
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:032x}", self.0)
-    }
-}
-
-impl fmt::Debug for SessionId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "SessionId({self})")
-    }
-}
-
-impl FromStr for SessionId {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let invalid =
-            InvalidId { kind: "session id", expected: "32 lower-case hexadecimal digits" };
-        let canonical = text.len() == 32
-            && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-        if !canonical {
-            return Err(invalid);
+        impl $name {
+            /// A new id that nobody has seen before.
+            pub fn random(entropy: &dyn Entropy) -> Self {
+                let mut bytes = [0; 16];
+                entropy.fill(&mut bytes);
+                Self(u128::from_be_bytes(bytes))
+            }
         }
-        u128::from_str_radix(text, 16).map(Self).map_err(|_| invalid)
-    }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, "{:032x}", self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, "{}({self})", stringify!($name))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                parse_hexadecimal(text, $kind).map(Self)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+    };
 }
 
-impl TryFrom<String> for SessionId {
-    type Error = InvalidId;
-
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        text.parse()
+/// One spelling for each id: 32 lower-case digits.
+fn parse_hexadecimal(text: &str, kind: &'static str) -> Result<u128, InvalidId> {
+    let invalid = InvalidId { kind, expected: "32 lower-case hexadecimal digits" };
+    let canonical = text.len() == 32
+        && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    if !canonical {
+        return Err(invalid);
     }
+    u128::from_str_radix(text, 16).map_err(|_| invalid)
 }
 
-impl From<SessionId> for String {
-    fn from(id: SessionId) -> Self {
-        id.to_string()
-    }
+random_id! {
+    /// The id of a session: 128 random bits, written as 32 lower-case hexadecimal digits.
+    ///
+    /// It is not a secret: it stands in access tokens and in the list of a user's sessions.
+    SessionId, "session id"
+}
+
+random_id! {
+    /// The id of an attempt at a quiz: 128 random bits, written as 32 lower-case hexadecimal digits.
+    AttemptId, "attempt id"
+}
+
+random_id! {
+    /// The id of a certificate: 128 random bits, written as 32 lower-case hexadecimal digits. Whoever
+    /// has it may read the certificate.
+    CertificateId, "certificate id"
 }
 
 #[cfg(test)]

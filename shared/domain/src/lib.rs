@@ -10,6 +10,7 @@ mod entropy;
 mod identity;
 mod limits;
 mod profile;
+pub mod quizzes;
 mod sessions;
 mod settings;
 mod time;
@@ -21,7 +22,7 @@ pub use accounts::{
 };
 pub use audit::AuditEntry;
 pub use entropy::Entropy;
-pub use identity::{BotId, InvalidId, SessionId, UserId};
+pub use identity::{AttemptId, BotId, CertificateId, InvalidId, SessionId, UserId};
 pub use limits::{LimitChange, LimitChanges, LimitMode, WithoutStore};
 pub use profile::{DisplayName, InvalidField, Language, Notifications, Profile, ProfileChange};
 pub use sessions::{

@@ -18,6 +18,7 @@ pub struct Function {
     kind: Kind,
     router: Option<fn() -> Router>,
     codes: &'static [Code],
+    namespaces: &'static [&'static str],
     // Behind a pointer, so that a function links only what serves its own kind of events.
     run: Box<dyn FnOnce(Needs) -> ExitCode>,
 }
@@ -75,7 +76,7 @@ impl Function {
         needs: Needs,
         run: impl FnOnce(Needs) -> ExitCode + 'static,
     ) -> Self {
-        Self { name, needs, kind, router: None, codes: &[], run: Box::new(run) }
+        Self { name, needs, kind, router: None, codes: &[], namespaces: &[], run: Box::new(run) }
     }
 
     /// The limits of its noun, which its handlers charge.
@@ -88,6 +89,12 @@ impl Function {
     #[must_use]
     pub fn with_codes(self, codes: &'static [Code]) -> Self {
         Self { codes, ..self }
+    }
+
+    /// The namespaces of the cache that its noun owns, which administrators see and can invalidate.
+    #[must_use]
+    pub fn with_namespaces(self, namespaces: &'static [&'static str]) -> Self {
+        Self { namespaces, ..self }
     }
 
     /// The noun: the name of its package, of its folder and of its binary.
@@ -108,6 +115,11 @@ impl Function {
     /// The codes that are its own.
     pub fn codes(&self) -> &'static [Code] {
         self.codes
+    }
+
+    /// The namespaces of the cache that its noun owns.
+    pub fn namespaces(&self) -> &'static [&'static str] {
+        self.namespaces
     }
 
     /// Its routes; `None` if its events are no HTTP requests.

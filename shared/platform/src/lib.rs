@@ -26,6 +26,7 @@ pub mod public;
 pub mod schemas;
 pub mod secrets;
 mod serve;
+mod services;
 pub mod settings;
 mod system;
 mod telemetry;

@@ -11,7 +11,7 @@ use std::{
 
 use aws_config::SdkConfig;
 use minigate_domain::{Clock, Entropy, Timestamp};
-use minigate_service::accounts::Accounts;
+use minigate_service::{Context, accounts::Accounts};
 use minigate_store::Store;
 use tokio::time::timeout;
 
@@ -23,6 +23,7 @@ use crate::{
     limits::Limits,
     metrics::Origin,
     secrets::{Bots, SecretsManager, SigningSecret, Surroundings},
+    services::Services,
     settings::{Adopted, Live, Settings},
     workers::{self, EffectOutbox, Marks},
 };
@@ -62,6 +63,7 @@ pub struct Parts {
     /// Work that requests leave running.
     pub background: Background,
     pub(crate) live: Live,
+    pub(crate) services: Services,
     /// Effects outside DynamoDB, which are written in the transaction of their cause.
     pub outbox: EffectOutbox,
     /// Marks of what was done, and the client that writes them.
@@ -127,6 +129,13 @@ impl Platform {
             background.clone(),
             longest_access_token,
         );
+        let services = Services::new(Context {
+            cache: caches.cache().clone(),
+            store: store.clone(),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            background: background.clone(),
+        });
         let limits = Limits::new(&config, dynamodb, live.clone(), &*entropy, &surroundings);
         Self(Arc::new(Parts {
             bots: Bots::new(&config, &source, &surroundings),
@@ -135,6 +144,7 @@ impl Platform {
             limits,
             accounts: accounts.expect("the namespace of the accounts"),
             caches,
+            services,
             outbox,
             marks,
             aws: aws.clone(),

@@ -67,7 +67,7 @@ schemas! {
     AllowedOrigin text(10, 267, r"^https?://[a-z0-9.\-]+(:[0-9]{1,5})?$")
         .examples(["https://app.example"]);
     /// A cache namespace that administrators may invalidate.
-    CacheNamespace one_of(crate::caches::NAMESPACES);
+    CacheNamespace one_of(crate::caches::OF_PLATFORM.iter().copied());
     /// A cache tag.
     CacheTag text(1, 255, r"^[^\u0000-\u001f]{1,255}$").examples(["user#42"]);
     /// A stable code to branch on; docs/problems.md explains each.

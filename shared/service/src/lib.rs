@@ -11,5 +11,7 @@
 
 pub mod accounts;
 mod background;
+mod context;
 
 pub use background::{Background, WorkPanicked};
+pub use context::{Context, Service};

@@ -26,8 +26,8 @@ mod settings;
 use aws_sdk_dynamodb::Client;
 
 pub use accounts::{
-    Account, DueErasure, OneTimeUse, OpenOutcome, OpenSession, OpenedSession, RequestErasureOutcome,
-    RoleOutcome, TakeBackOutcome,
+    Account, DueErasure, OneTimeUse, OpenOutcome, OpenSession, OpenedSession,
+    RequestErasureOutcome, RoleOutcome, TakeBackOutcome,
 };
 pub use cache::{CacheCounts, CountedCache};
 pub use documents::{ChangeDocument, Documents};

@@ -236,11 +236,7 @@ impl Store {
         Ok(if is_all { Erased::All } else { Erased::Some })
     }
 
-    fn query_of_user(
-        &self,
-        user_id: UserId,
-        prefix: &str,
-    ) -> QueryFluentBuilder {
+    fn query_of_user(&self, user_id: UserId, prefix: &str) -> QueryFluentBuilder {
         let query = self
             .client
             .query()
@@ -276,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_that_names_a_user_belongs_to_a_noun_that_exports_it() {
+    fn every_key_that_names_a_user_belongs_to_a_noun_that_exports_and_erases_it() {
         let nouns: BTreeSet<&str> = NOUNS.iter().map(|noun| noun.noun()).collect();
         assert_eq!(nouns.len(), NOUNS.len(), "two nouns have one name");
         let mut found = BTreeSet::new();
@@ -286,7 +282,7 @@ mod tests {
             match personal {
                 "none" => assert!(
                     !names_a_user,
-                    "{item}: it names a user, so a noun of `personal::NOUNS` must export it"
+                    "{item}: it names a user, so a noun of `personal::NOUNS` must export and erase it"
                 ),
                 "expires" => assert_eq!(table, "`Volatile`", "{item}: does it expire?"),
                 "kept" => assert_eq!(table, "`Audit`", "{item}: why is it kept?"),

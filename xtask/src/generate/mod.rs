@@ -6,7 +6,7 @@
 //! | `Cargo.toml`, `infrastructure/local/Cargo.toml` (their marked blocks) | the folders of `functions/` |
 //! | `infrastructure/local/src/functions.rs` | the same |
 //! | `docs/openapi.json` | the routes and types of the code |
-//! | `functions/system/src/catalogue.rs` | the limits of all functions |
+//! | `functions/system/src/catalogue.rs` | the limits and cache namespaces of all functions |
 //! | `template.yaml` | routes and needs of the code, `function.yaml` of each function, `infrastructure/template/` |
 
 pub(crate) mod new_function;

@@ -1,4 +1,4 @@
-//! The limits of all functions together: what they promise, and the catalogue of them.
+//! The limits of all functions together: what they promise, and the catalogue of them and of the namespaces.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -13,10 +13,12 @@ fn with(limit: &Limit, change: LimitChange) -> Result<DeployedLimits, InvalidLim
 }
 
 #[test]
-fn the_administrators_function_has_the_catalogue_of_all_limits() {
+fn the_administrators_function_has_the_catalogue_of_all_functions() {
     let committed = include_str!("../../../../functions/system/src/catalogue.rs");
     assert!(
-        committed == limits::catalogue() && system::LIMITS == limits::of_functions(),
+        committed == limits::catalogue()
+            && system::LIMITS == limits::of_functions()
+            && system::NAMESPACES == limits::namespaces(),
         "functions/system/src/catalogue.rs is out of date; `cargo xtask generate` writes it anew"
     );
 }

@@ -14,6 +14,13 @@ pub struct InvalidField {
     expected: &'static str,
 }
 
+impl InvalidField {
+    /// `expected` completes "must be …".
+    pub const fn new(expected: &'static str) -> Self {
+        Self { expected }
+    }
+}
+
 /// The name that others see: 1 to 64 characters, no control characters, no white space at the ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -63,9 +70,23 @@ fn is_unfit(char: char) -> bool {
 
 /// An IETF language tag of the form that Telegram sends: two or three letters, and perhaps a
 /// region or script, as in `en`, `pt-br`, `zh-hans`. Kept in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Language(String);
+
+impl TryFrom<String> for Language {
+    type Error = InvalidField;
+
+    fn try_from(text: String) -> Result<Self, InvalidField> {
+        text.parse()
+    }
+}
+
+impl From<Language> for String {
+    fn from(language: Language) -> Self {
+        language.0
+    }
+}
 
 impl Language {
     /// What a user gets whose Telegram client names no language.

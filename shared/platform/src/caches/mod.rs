@@ -1,4 +1,4 @@
-//! The cache of a process, by the crate `minigate-cache`, and every namespace of it.
+//! The cache of a process, by the crate `minigate-cache`, and the namespaces of it that every function has.
 //!
 //! | namespace | what | levels | fresh | grace |
 //! |---|---|---|---|---|
@@ -46,8 +46,9 @@ use crate::{
     settings::InForce,
 };
 
-/// The names of the namespaces that administrators see and can clear: all but `jwks`.
-pub const NAMESPACES: [&str; 2] = [accounts::NAMESPACE, POLICIES];
+/// The namespaces of the platform that administrators see and can clear: all but `jwks`. A noun declares its own
+/// by [`Function::with_namespaces`](crate::Function::with_namespaces).
+pub const OF_PLATFORM: &[&str] = &[accounts::NAMESPACE, POLICIES];
 const POLICIES: &str = "policies";
 const JWKS: &str = "jwks";
 

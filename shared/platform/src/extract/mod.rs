@@ -11,3 +11,5 @@ pub use headers::{IdempotencyKey, IfMatch};
 pub use json::{Json, OptionalJson};
 pub use path::Path;
 pub use query::Query;
+
+pub use crate::services::Service;

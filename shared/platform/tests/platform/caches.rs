@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{body::Body, http::Request, routing::get};
 use minigate_domain::{BotId, Origin, Profile, Session, UserId};
-use minigate_platform::{Clock, Router, caches::NAMESPACES, layers};
+use minigate_platform::{Clock, Router, caches::OF_PLATFORM, layers};
 use minigate_service::accounts::{NewSession, OpenOutcome};
 use minigate_store::CountedCache;
 use minigate_testkit::faults::{Fault, Target};
@@ -47,7 +47,7 @@ async fn request(bed: &Bed) {
 }
 
 async fn counted(bed: &Bed) -> CountedCache {
-    bed.platform.store.cache_counts(&NAMESPACES).await.unwrap()["account"]
+    bed.platform.store.cache_counts(OF_PLATFORM).await.unwrap()["account"]
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use minigate_domain::{AuditEntry, LimitChange, LimitChanges, Tier, UserId};
 use minigate_embedded_aws::protocol::Service;
 use minigate_platform::{
     Clock, Needs, Router,
-    caches::NAMESPACES,
+    caches::OF_PLATFORM,
     layers,
     limits::{API, Charge, Limit, LimitSet, RateLimits},
     settings::Adopted,
@@ -322,7 +322,7 @@ async fn what_the_cache_did_for_them_is_told() {
     request(&bed).await;
     bed.settle().await;
     bed.platform.stop(MINUTE).await;
-    let told = bed.platform.store.cache_counts(&NAMESPACES).await.unwrap()["policies"].counts;
+    let told = bed.platform.store.cache_counts(OF_PLATFORM).await.unwrap()["policies"].counts;
     // In the place of what is not valid, the last good ones are loaded.
     assert_eq!((told.loads, told.misses, told.load_errors), (4, 2, 0), "{told:?}");
     assert_eq!((told.calls, told.level_errors), (0, 0), "{told:?}");

@@ -5,6 +5,7 @@ mod accounts;
 mod audit;
 mod bed;
 mod cache;
+mod erasure;
 mod limits;
 mod profile;
 mod roles;
