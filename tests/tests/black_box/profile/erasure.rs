@@ -40,7 +40,7 @@ async fn an_erasure_is_taken_back_once() {
     let api = Deployment::shared();
     let session = api.new_session().await;
     let init_data = api.bot.init_data(session.user_id);
-    let take_back = async || api.delete(ERASURE).tma(&init_data).send().await;
+    let take_back = async || api.delete("/v1/me/erasure").tma(&init_data).send().await;
     take_back().await.assert_problem(404, "erasure_not_requested", &[]);
     api.delete(ME).tma(&init_data).send().await.assert_success(202, &[]);
     take_back().await.assert_success(204, &[]);
