@@ -44,7 +44,7 @@ async fn a_request_ends_the_sessions_and_is_found_when_its_grace_is_over() {
     assert_eq!(due(&bed).await, []);
     bed.clock.advance(ERASURE_GRACE);
     let expected = DueErasure { user_id: user_id(1), due_at: erasure.due_at };
-    assert_eq!(due(&bed).await, [expected.clone()]);
+    assert_eq!(due(&bed).await, std::slice::from_ref(&expected));
     assert_eq!(bed.accounts.due_erasures(bed.now(), Some(&expected), 25).await.unwrap(), []);
     let refused = bed.try_open(&bed.request(1)).await.unwrap();
     assert_eq!(refused, OpenOutcome::BeingErased);

@@ -10,12 +10,8 @@ const DAYS: u64 = 24 * 60 * 60;
 #[tokio::test]
 async fn an_erasure_is_due_after_a_week_and_ends_all_sessions_at_once() {
     let api = Deployment::shared();
-    let (session, user_id) = {
-        let session = api.new_session().await;
-        let user_id = session.user_id;
-        (session, user_id)
-    };
-    let access = &session.tokens.access;
+    let session = api.new_session().await;
+    let (user_id, access) = (session.user_id, &session.tokens.access);
     let requested = api.delete(ME).bearer(access).send().await.assert_success(202, &[]);
     let due_at = requested["due_at"].as_u64().unwrap();
     assert_eq!(due_at - requested["requested_at"].as_u64().unwrap(), 7 * DAYS);
