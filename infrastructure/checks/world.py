@@ -56,7 +56,9 @@ class World:
         self.edge = yaml_parse(read("infrastructure/edge.yaml"))
         self.reference = json.loads(read("docs/openapi.json"))
         self.readme = read("README.md")
-        self.metrics = read("shared/platform/src/metrics.rs")
+        self.metrics = read("shared/platform/src/metrics.rs") + "".join(
+            path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("functions/*/src/**/*.rs"))
+        )
         paths = sorted(glob.glob(str(ROOT / "tests/tests/black_box/**/*.rs"), recursive=True))
         self.black_box = {path: pathlib.Path(path).read_text(encoding="utf-8") for path in paths}
         self.expand()
@@ -165,11 +167,12 @@ def readme_routes(readme):
 
 
 def written_dimensions(source):
-    """By which dimensions the functions write their metrics, as metrics.rs declares them."""
+    """By which dimensions the functions write their metrics, as metrics.rs and the nouns declare them."""
     dimensions = {
         "function": {"function"},
         "version": {"function", "version"},
         "deployment": {"deployment"},
     }
     declared = re.findall(r'[A-Z_]+ of_(\w+) "(\w+)";', source)
+    declared += re.findall(r'Metric::of_(\w+)\("(\w+)"\)', source)
     return {name: dimensions[kind] for kind, name in declared}

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use minigate_platform::{Platform, Problem, auth::FreshUser, extract::Json, schemas};
+use minigate_platform::{Code, Platform, Problem, auth::FreshUser, extract::Json, schemas};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -24,6 +24,7 @@ use utoipa::ToSchema;
         (status = 200, description = "All of it", body = ExportOut),
         (status = 401, description = "The credentials are missing, refused or not fresh"),
         (status = 404, description = "The user never had a session"),
+        (status = 409, description = "The account is being erased"),
     ),
 )]
 pub(crate) async fn export(
@@ -33,7 +34,11 @@ pub(crate) async fn export(
     if account.profile.is_none() {
         return Err(Problem::new(crate::PROFILE_NOT_FOUND));
     }
-    let data = platform.store.export(&account).await?;
+    if account.erasure.as_ref().is_some_and(|erasure| erasure.is_due(platform.now())) {
+        return Err(Problem::new(Code::ACCOUNT_BEING_ERASED)
+            .detail("Its grace is over, so what is left of the account is not all of it."));
+    }
+    let data = platform.store.export(user.id, &account).await?;
     let out = ExportOut {
         user_id: user.id.get(),
         exported_at: platform.now().unix_seconds(),

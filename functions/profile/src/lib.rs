@@ -4,12 +4,15 @@
 //! |---|---|---|
 //! | `GET /v1/me` | the user, in a session that has not been revoked | 1 read |
 //! | `PATCH /v1/me` | the same | 1 read (none with init data), 2 writes: the account is invalidated on other instances, then the profile changes |
+//! | `DELETE /v1/me` | the user, with credentials of the last ten minutes | 2 reads, 2 writes: the account is invalidated on other instances, then the erasure is noted and all sessions end |
+//! | `DELETE /v1/me/erasure` | the same | the same |
 //! | `GET /v1/me/export` | the user, with credentials of the last ten minutes | 1 read |
 //!
 //! The version of a profile is its entity tag. `PATCH` with `If-Match` changes only that version, so that
 //! of two devices the second one detects the first one's change, and a retry after a lost response is
 //! safe.
 
+mod erasure;
 mod export;
 
 use axum::{
@@ -35,15 +38,25 @@ const PROFILE_NOT_FOUND: Code =
 
 /// The function, as its `main` runs it and `cargo dev` serves it.
 pub fn function() -> Function {
-    Function::routes("profile", router, Needs::ALL).with_codes(&[PROFILE_NOT_FOUND])
+    Function::routes("profile", router, Needs::ALL).with_codes(&[
+        PROFILE_NOT_FOUND,
+        erasure::ERASURE_ALREADY_REQUESTED,
+        erasure::ERASURE_NOT_REQUESTED,
+        erasure::ADMINISTRATOR_NOT_ERASABLE,
+    ])
 }
 
 /// The routes of this function.
 pub fn router() -> Router {
-    Router::new().routes(routes!(read_profile, change_profile)).routes(routes!(export::export))
+    Router::new()
+        .routes(routes!(read_profile, change_profile, erasure::request))
+        .routes(routes!(erasure::take_back))
+        .routes(routes!(export::export))
 }
 
 /// Reads the user's profile.
+///
+/// While an erasure of the account is due, the response says when, and has no entity tag: it is never 304.
 #[utoipa::path(
     get, path = "/v1/me", tag = "profile",
     params(("If-None-Match" = Option<schemas::IfNoneMatch>, Header, description = "Entity tags of cached versions; a match is answered 304")),
@@ -58,7 +71,12 @@ async fn read_profile(
     LiveAccount { account, .. }: LiveAccount,
     if_none_match: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let profile = account.ok_or_else(no_profile)?.profile.clone();
+    let account = account.ok_or_else(no_profile)?;
+    let profile = account.profile.clone();
+    if let Some(due) = &account.erasure {
+        let erasure = Some(erasure::ErasureOut::from(due));
+        return Ok(Json(ProfileOut { erasure, ..ProfileOut::from(&profile) }).into_response());
+    }
     if if_none_match.has(&tag(&profile)) {
         return Ok(tagged(StatusCode::NOT_MODIFIED, &profile));
     }
@@ -206,6 +224,10 @@ struct ProfileOut {
     updated_at: u64,
     /// The version, counted from 1; also the entity tag.
     version: u64,
+    /// The erasure that the user asked for; absent if they did not, and in responses to `PATCH`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    erasure: Option<erasure::ErasureOut>,
 }
 
 impl From<&Profile> for ProfileOut {
@@ -219,6 +241,7 @@ impl From<&Profile> for ProfileOut {
             created_at: profile.created_at.unix_seconds(),
             updated_at: profile.updated_at.unix_seconds(),
             version: profile.version,
+            erasure: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is answered. Times are in Unix seconds, shares in basis points (hundredths of a per cent).
 
 use minigate_domain::{
-    Language,
+    Language, UserId,
     quizzes::{Quiz, QuizCard, QuizId, QuizRules, QuizStatus, QuizSummary},
 };
 use minigate_platform::schemas;
@@ -211,9 +211,10 @@ pub(crate) struct QuizStateOut {
     id: String,
     /// Where it stands.
     status: QuizStatusOut,
-    /// Its author.
-    #[schema(value_type = schemas::TelegramId)]
-    owner: u64,
+    /// Its author; absent once they were erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schemas::TelegramId>, nullable = false)]
+    owner: Option<u64>,
     /// Counts the changes of the draft; also its entity tag.
     #[schema(minimum = 1)]
     draft: u64,
@@ -258,7 +259,7 @@ impl QuizStateOut {
                 QuizStatus::Published => QuizStatusOut::Published,
                 QuizStatus::Archived => QuizStatusOut::Archived,
             },
-            owner: quiz.owner.get(),
+            owner: quiz.owner.map(UserId::get),
             draft: quiz.draft,
             version: card.map(|card| card.version.get()),
             sha256: card.map(|card| card.sha256.as_str().to_owned()),

@@ -43,7 +43,7 @@ pub(crate) async fn read_draft(
     Path(id): Path<QuizId>,
 ) -> Result<Response, Problem> {
     let stored = quizzes.draft(&id).await?.ok_or_else(|| Problem::new(QUIZ_NOT_FOUND))?;
-    if stored.owner != user.id && !may_change_all(&platform, &user).await? {
+    if stored.owner != Some(user.id) && !may_change_all(&platform, &user).await? {
         return Err(Problem::new(QUIZ_NOT_YOURS));
     }
     Ok(tagged(Json(stored.draft), stored.number))

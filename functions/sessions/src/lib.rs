@@ -82,6 +82,7 @@ pub fn router() -> Router {
     responses(
         (status = 201, description = "The session and its tokens", body = OpenedSessionOut, headers(("Location" = String))),
         (status = 401, description = "The init data is refused"),
+        (status = 409, description = "The account is being erased"),
         (status = 422, description = "The body has an invalid field, or a bot that this deployment does not serve"),
     ),
 )]
@@ -120,16 +121,21 @@ async fn open_session(
         limit: settings.sessions_per_user,
         one_time_use: one_time_use(&platform, &telegram),
     };
-    let OpenedSession { id, newest, profile } = match opening.open(new, now).await? {
+    let OpenedSession { id, newest, profile, erases_at } = match opening.open(new, now).await? {
         OpenOutcome::Opened(opened) => opened,
         OpenOutcome::AlreadyUsed => {
             let used = Problem::new(INIT_DATA_USED);
             return Err(used.field("init_data", "was exchanged before"));
         }
+        OpenOutcome::BeingErased => {
+            return Err(Problem::new(Code::ACCOUNT_BEING_ERASED)
+                .detail("The user can begin anew when that is done, within a day."));
+        }
     };
     let whose = Whose { user_id: telegram.id, session_id: id, bot_id: telegram.bot_id };
     let tokens = tokens(&platform, &keys, whose, newest, now);
-    let out = OpenedSessionOut { tokens, user: UserOut::from(profile) };
+    let erases_at = erases_at.map(Timestamp::unix_seconds);
+    let out = OpenedSessionOut { tokens, user: UserOut::from(profile), erases_at };
     let location = format!("/v1/sessions/{id}");
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(out)).into_response())
 }
@@ -324,6 +330,11 @@ struct OpenedSessionOut {
     #[serde(flatten)]
     tokens: TokensOut,
     user: UserOut,
+    /// When the account is erased, in Unix seconds, unless the user takes that back with
+    /// `DELETE /v1/me/erasure`; absent if they have not asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    erases_at: Option<u64>,
 }
 
 /// The tokens of a session.

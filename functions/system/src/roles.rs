@@ -142,6 +142,9 @@ fn refused(platform: &Platform, refusal: RoleRefusal, user_id: UserId, role: Rol
             .detail("Another administrator must grant it, and give it more time."),
         RoleRefusal::UnknownUser => Problem::new(USER_NOT_FOUND)
             .detail("A role is granted to users who have had a session."),
+        RoleRefusal::BeingErased => Problem::new(Code::ACCOUNT_BEING_ERASED).detail(
+            "The user has asked for it, and may take it back before they are granted a role.",
+        ),
         RoleRefusal::LastAdministrator => Problem::new(LAST_ADMINISTRATOR)
             .detail("Grant somebody else the role `admin` without an expiry before."),
         RoleRefusal::TooManyAdministrators => Problem::new(TOO_MANY_ADMINISTRATORS)

@@ -3,12 +3,13 @@
 use minigate_platform::Function;
 
 /// The functions, in the order of their names.
-pub fn all() -> [Function; 12] {
+pub fn all() -> [Function; 13] {
     [
         attempts::function(),
         authorizer::function(),
         certificates::function(),
         deadlines::function(),
+        erasure::function(),
         health::function(),
         keys::function(),
         leaderboards::function(),

@@ -28,10 +28,12 @@ const PAUSE: Duration = Duration::from_millis(200);
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The functions of the deployment that a queue or a schedule invokes. One line each.
-#[expect(clippy::expect_used, reason = "a constant, which a test reads")]
+#[expect(clippy::expect_used, reason = "the expressions are constants, which a test reads")]
 pub fn all() -> Workers {
-    let each_minute = "rate(1 minute)".parse().expect("a schedule");
-    Workers::default().schedule("deadlines", each_minute, deadlines::handler())
+    let schedule = |expression: &str| expression.parse().expect("a schedule");
+    Workers::default()
+        .schedule("deadlines", schedule("rate(1 minute)"), deadlines::handler())
+        .schedule("erasure", schedule("rate(1 hour)"), Handler::schedule(erasure::EraseUsers))
 }
 
 /// Functions with what invokes them.
@@ -309,4 +311,22 @@ fn record(message: &Message, queue: &str) -> Value {
         "eventSourceARN": format!("arn:aws:sqs:us-east-1:000000000000:{queue}"),
         "awsRegion": aws::EMULATOR_REGION,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_are_those_of_the_template() {
+        let template = include_str!("../../../template.yaml");
+        let expressions = template
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("ScheduleExpression: ").map(str::to_owned));
+        let of_template: Vec<Schedule> =
+            expressions.map(|expression| expression.parse().unwrap()).collect();
+        let all = all();
+        let here: Vec<Schedule> = all.schedules.into_iter().map(|it| it.schedule).collect();
+        assert_eq!(here, of_template, "one line in `all` for each function of a schedule");
+    }
 }

@@ -20,8 +20,9 @@ mod settings;
 mod time;
 
 pub use accounts::{
-    Grant, GrantedAdmin, GrantedAdmins, InvalidRole, InvalidTier, MAX_GRANTED_ADMINS, Role,
-    RoleChange, RoleRefusal, Roles, Tier,
+    ERASURE_GRACE, Erasure, Grant, GrantedAdmin, GrantedAdmins, InvalidRole, InvalidTier,
+    MAX_ERASURE_GRACE, MAX_GRANTED_ADMINS, MIN_ERASURE_GRACE, Role, RoleChange, RoleRefusal, Roles,
+    Tier,
 };
 pub use audit::AuditEntry;
 pub use entropy::Entropy;

@@ -103,6 +103,7 @@ codes! {
     EDGE_REQUIRED "edge_required" FORBIDDEN "This API is available only through its own domain",
     ROUTE_NOT_FOUND "route_not_found" NOT_FOUND "No route matches this path",
     METHOD_NOT_ALLOWED "method_not_allowed" METHOD_NOT_ALLOWED "This path does not support this method",
+    ACCOUNT_BEING_ERASED "account_being_erased" CONFLICT "This account is being erased",
     VERSION_MISMATCH "version_mismatch" PRECONDITION_FAILED "The resource has changed since the version named in If-Match",
     BODY_TOO_LARGE "body_too_large" PAYLOAD_TOO_LARGE "The body exceeds the limit of this route",
     UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body must be application/json",

@@ -22,6 +22,8 @@
 //! | `Main` | entry of a user on a leaderboard | `BOARD#<board>#P#<page>` | `<highest score less the score>#<milliseconds>#<user id>` | leaderboards |
 //! | `Main` | moves that wait to be counted | `LANE#<scope>#<lane>` | `PEND#<version>#<cause>` | none |
 //! | `Main` | counters of a leaderboard | `BOARD#<board>#C#<lane>` | `<level>#<prefix>` | none |
+//! | `Main` | erasure that a user asked for | `USER#<user id>` | `ACCOUNT#ERASURE` | erasure |
+//! | `Main` | when the erasure of a user is due | `ERASURES` | `<milliseconds>#<user id>` | erasure |
 //! | `Main` | what was changed of the limits | `LIMITS` | `POLICIES` | none |
 //! | `Main` | what was changed of the settings | `LIMITS` | `SETTINGS` | none |
 //! | `Main` | who is an administrator by a grant | `LIMITS` | `ADMINS` | roles |
@@ -40,7 +42,7 @@
 //! | `Volatile` | what the caches did for a namespace | `COUNTS#<namespace>` | – | none |
 //! | `Audit` | what an administrator did | `SYSTEM` | `<milliseconds>#<random>` | kept |
 //!
-//! The last column names the noun that exports the item (`personal.rs`). `expires`: DynamoDB deletes it
+//! The last column names the noun that exports and erases the item (`personal.rs`). `expires`: DynamoDB deletes it
 //! by itself. `kept`: the trail is evidence, of what administrators did and to whom.
 //!
 //! The items of an account share a prefix, so that one query reads them. So do the documents of the
@@ -88,11 +90,12 @@ pub(crate) const PROFILE: &str = "ACCOUNT#PROFILE";
 pub(crate) const SESSIONS: &str = "ACCOUNT#SESSIONS";
 pub(crate) const TIER: &str = "ACCOUNT#TIER";
 pub(crate) const ROLES: &str = "ACCOUNT#ROLES";
+pub(crate) const ERASURE: &str = "ACCOUNT#ERASURE";
 
 /// The key of an item in `Main`.
-pub(crate) struct MainKey<P = String> {
+pub(crate) struct MainKey<P = String, S = &'static str> {
     pub(crate) partition: P,
-    pub(crate) sort: &'static str,
+    pub(crate) sort: S,
 }
 
 /// The item with what instances last saw of the providers.
@@ -145,7 +148,7 @@ pub(crate) fn audit_entry(at: Timestamp, id: u64) -> String {
     format!("{:013}#{id:016x}", at.unix_millis())
 }
 
-impl<P: Into<String>> MainKey<P> {
+impl<P: Into<String>, S: Into<String>> MainKey<P, S> {
     pub(crate) fn into_attributes(self) -> HashMap<String, AttributeValue> {
         [(PARTITION_KEY, string(self.partition)), (SORT_KEY, string(self.sort))]
             .map(|(name, value)| (name.to_owned(), value))
@@ -217,6 +220,25 @@ pub(crate) fn roles(user_id: UserId) -> MainKey {
     MainKey { partition: user(user_id), sort: ROLES }
 }
 
+pub(crate) fn erasure(user_id: UserId) -> MainKey {
+    MainKey { partition: user(user_id), sort: ERASURE }
+}
+
+/// The partition with the erasures that are due, in the order of time. One for all: a thousand users a
+/// second would have to ask for an erasure before it is too hot.
+pub(crate) const ERASURES: &str = "ERASURES";
+
+/// When the erasure of a user is due.
+pub(crate) fn due_erasure(due_at: Timestamp, user_id: UserId) -> MainKey<&'static str, String> {
+    MainKey { partition: ERASURES, sort: format!("{}#{user_id}", before_due(due_at)) }
+}
+
+/// What is before every sort key of an erasure that is due at this moment, and after all of those
+/// that are due before.
+pub(crate) fn before_due(moment: Timestamp) -> String {
+    format!("{:013}", moment.unix_millis())
+}
+
 pub(crate) fn document(sort: &'static str) -> MainKey<&'static str> {
     MainKey { partition: DOCUMENTS, sort }
 }
@@ -244,9 +266,12 @@ pub(crate) fn attempt(user_id: UserId, id: AttemptId) -> HashMap<String, Attribu
     main_key(user(user_id), format!("{ATTEMPT_PREFIX}{id}"))
 }
 
+/// The sort keys of what a user has of quizzes.
+pub(crate) const STATE_PREFIX: &str = "STATE#";
+
 /// What a user has open, done and passed of a quiz.
 pub(crate) fn quiz_state(user_id: UserId, quiz: &QuizId) -> HashMap<String, AttributeValue> {
-    main_key(user(user_id), format!("STATE#{quiz}"))
+    main_key(user(user_id), format!("{STATE_PREFIX}{quiz}"))
 }
 
 /// The partition of a shard of the open attempts.
@@ -260,8 +285,16 @@ pub(crate) fn due_moment(deadline: Timestamp) -> String {
 }
 
 pub(crate) fn due(attempt: &Attempt) -> HashMap<String, AttributeValue> {
-    let Attempt { id, user_id, deadline, .. } = attempt;
-    main_key(due_shard(id.shard()), format!("{}#{user_id}#{id}", due_moment(*deadline)))
+    due_entry(attempt.user_id, attempt.id, attempt.deadline)
+}
+
+/// The entry of an open attempt among the deadlines.
+pub(crate) fn due_entry(
+    user_id: UserId,
+    id: AttemptId,
+    deadline: Timestamp,
+) -> HashMap<String, AttributeValue> {
+    main_key(due_shard(id.shard()), format!("{}#{user_id}#{id}", due_moment(deadline)))
 }
 
 /// The key of an item in `Main` whose sort key is made.

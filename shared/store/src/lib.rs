@@ -33,7 +33,10 @@ mod simulated;
 
 use aws_sdk_dynamodb::Client;
 
-pub use accounts::{Account, OneTimeUse, OpenOutcome, OpenSession, OpenedSession, RoleOutcome};
+pub use accounts::{
+    Account, DueErasure, OneTimeUse, OpenOutcome, OpenSession, OpenedSession,
+    RequestErasureOutcome, RoleOutcome, TakeBackOutcome,
+};
 pub use cache::{CacheCounts, CountedCache};
 pub use certificates::{
     CertificateCursor, CertificateKey, CertificatePage, InvalidCursor, KeepSignature, NameOutcome,
@@ -57,7 +60,7 @@ pub struct Store {
     tables: Tables,
 }
 
-/// The accounts: profiles, sessions, tiers and roles. For `minigate-service` only, as `xtask` checks: a write
+/// The accounts: profiles, sessions, tiers, roles and erasures. For `minigate-service` only, as `xtask` checks: a write
 /// from elsewhere would leave other instances with the former account.
 #[derive(Clone, Debug)]
 pub struct AccountStore {

@@ -7,6 +7,7 @@ mod cache;
 mod catalogue;
 mod command;
 mod compression;
+mod erasure;
 mod functions;
 mod limits;
 mod permissions;

@@ -131,6 +131,9 @@ pub enum RoleRefusal {
     /// There are [`MAX_GRANTED_ADMINS`].
     #[error("there are too many administrators")]
     TooManyAdministrators,
+    /// The user's account is to be erased.
+    #[error("the user's account is to be erased")]
+    BeingErased,
     /// The user never had a session.
     #[error("the user never had a session")]
     UnknownUser,
@@ -211,6 +214,14 @@ impl GrantedAdmins {
     /// Whether somebody is an administrator who stays one unless the grant is withdrawn.
     pub fn has_permanent(&self) -> bool {
         self.admins.iter().any(|admin| admin.expires_at.is_none())
+    }
+
+    /// The administrators after the erasure of this user; `None` if they are not among them.
+    pub fn without(&self, user_id: UserId) -> Option<Self> {
+        let mut admins = self.admins.clone();
+        admins.retain(|admin| admin.user_id != user_id);
+        let version = self.version + 1;
+        (admins.len() < self.admins.len()).then_some(Self { admins, version })
     }
 
     /// The administrators after a change of this user's role `admin`. Where the deployment has none of

@@ -49,8 +49,9 @@ pub struct QuizCard {
 /// A quiz without its content. Never public as a whole: see [`QuizCard`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quiz {
-    /// Its author.
-    pub owner: UserId,
+    /// Its author; `None` once they were erased, and only administrators change it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<UserId>,
     /// Where it stands.
     pub status: QuizStatus,
     /// Counts the changes of the draft, from 1. It is the draft's entity tag.

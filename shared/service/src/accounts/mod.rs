@@ -20,7 +20,9 @@
 //! | `profile.rs` | the profile |
 //! | `tier.rs` | the tier |
 //! | `roles.rs` | the roles |
+//! | `erasure.rs` | everything, when the user asks for it |
 
+mod erasure;
 mod error;
 pub(crate) mod names;
 mod opening;
@@ -38,13 +40,17 @@ use futures_util::future::BoxFuture;
 use minigate_cache::{
     BuildError, Cache, Cached, Levels, NameError, Namespace, NamespaceBuilder, Tag,
 };
-use minigate_domain::{Clock, Entropy, Profile, Roles, SessionId, Timestamp, UserId};
+use minigate_domain::{Clock, Entropy, Erasure, Profile, Roles, SessionId, Timestamp, UserId};
 use minigate_store::{AccountStore, Store, StoreError};
-pub use minigate_store::{ChangeOutcome, OneTimeUse, RevokeOutcome, RoleOutcome};
+pub use minigate_store::{
+    ChangeOutcome, DueErasure, OneTimeUse, RequestErasureOutcome, RevokeOutcome, RoleOutcome,
+    TakeBackOutcome,
+};
 use serde::{Deserialize, Serialize};
 
 use self::turns::Turns;
 pub use self::{
+    erasure::{ERASURE_MARGIN, EraseOutcome},
     error::AccountsError,
     opening::{NewSession, OpenOutcome, OpenedSession, Opening},
     sessions::{ListOutcome, Refresh},
@@ -76,6 +82,8 @@ pub struct Account {
     pub sessions: BTreeSet<SessionId>,
     /// The roles that were granted, also those that have expired meanwhile.
     pub roles: Roles,
+    /// The erasure that the user asked for, if they did.
+    pub erasure: Option<Erasure>,
 }
 
 /// An account, and how long ago it was read.
@@ -89,6 +97,8 @@ struct Inner {
     namespace: Namespace<Account>,
     cache: Cache,
     store: AccountStore,
+    /// Of all nouns: for erasures.
+    everything: Store,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     background: Background,
@@ -117,6 +127,7 @@ impl Accounts {
             namespace: namespace(cache).build()?,
             cache: cache.clone(),
             store: store.accounts(),
+            everything: store.clone(),
             clock,
             entropy,
             background,
@@ -241,6 +252,7 @@ fn tag(user_id: UserId) -> Result<Tag, NameError> {
 
 async fn load(store: AccountStore, user_id: UserId) -> Result<Option<Account>, StoreError> {
     let account = store.account(user_id).await?;
-    let (sessions, roles) = (account.sessions.by_id.into_keys().collect(), account.roles);
-    Ok(account.profile.map(|profile| Account { profile, sessions, roles }))
+    let minigate_store::Account { profile, sessions, roles, erasure, .. } = account;
+    let sessions = sessions.by_id.into_keys().collect();
+    Ok(profile.map(|profile| Account { profile, sessions, roles, erasure }))
 }

@@ -41,6 +41,8 @@ pub enum OpenOutcome {
     Opened(OpenedSession),
     /// The init data was exchanged before, and only once is allowed.
     AlreadyUsed,
+    /// The account is being erased. When that is done, the user can begin anew.
+    BeingErased,
 }
 
 /// A session that is open.
@@ -52,6 +54,8 @@ pub struct OpenedSession {
     pub newest: Rotated,
     /// The user.
     pub profile: Profile,
+    /// When the account is erased unless the user takes that back.
+    pub erases_at: Option<Timestamp>,
 }
 
 impl Accounts {
@@ -93,17 +97,22 @@ impl Accounts {
             Ok(minigate_store::OpenOutcome::Opened(opened)) => opened.ended_last_used,
             // Perhaps it is open, and one has ended for it.
             Err(StoreError::Unavailable { .. }) => Some(now),
-            Ok(minigate_store::OpenOutcome::AlreadyUsed) | Err(_) => None,
+            Ok(
+                minigate_store::OpenOutcome::AlreadyUsed | minigate_store::OpenOutcome::BeingErased,
+            )
+            | Err(_) => None,
         };
         if let Some(last_used) = last_used {
             self.notify_of_ended_sessions(request.user_id, last_used);
         }
         Ok(match opened? {
             minigate_store::OpenOutcome::AlreadyUsed => OpenOutcome::AlreadyUsed,
+            minigate_store::OpenOutcome::BeingErased => OpenOutcome::BeingErased,
             minigate_store::OpenOutcome::Opened(opened) => OpenOutcome::Opened(OpenedSession {
                 id: opened.id,
                 newest: Rotated::of(&opened.session, opened.tier),
                 profile: opened.profile,
+                erases_at: opened.erases_at,
             }),
         })
     }

@@ -1,6 +1,8 @@
 //! The accounts of two instances, on an embedded DynamoDB behind a proxy that injects faults, and with
 //! a clock that the tests move.
 
+mod erasure;
+
 use std::{future::pending, sync::Arc, time::UNIX_EPOCH};
 
 use aws_sdk_dynamodb::{

@@ -1,16 +1,18 @@
 //! An account: what belongs to one user and is read together.
 
+mod erasure;
 mod names;
 mod opening;
 mod roles;
 mod tier;
 
-use minigate_domain::{Profile, Roles, Sessions, Tier, UserId};
+use minigate_domain::{Erasure, Profile, Roles, Sessions, Tier, UserId};
 
+pub use self::erasure::{DueErasure, RequestErasureOutcome, TakeBackOutcome};
 pub use self::opening::{OneTimeUse, OpenOutcome, OpenSession, OpenedSession};
 pub use self::roles::RoleOutcome;
-pub(crate) use self::roles::decode_admins;
-use self::{roles::decode_roles, tier::decode_tier};
+pub(crate) use self::roles::{decode_admins, erase_admin};
+use self::{erasure::decode_erasure, roles::decode_roles, tier::decode_tier};
 use crate::{
     AccountStore, StoreError,
     call::{failed, sort_key, string},
@@ -19,7 +21,10 @@ use crate::{
     sessions::decode_sessions,
 };
 
-/// A user's profile, sessions, tier and roles, read at one moment.
+/// More than an account has. Those of a newer version are passed over.
+const MAX_ITEMS: i32 = 16;
+
+/// A user's profile, sessions, tier, roles and erasure, read at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// The profile; `None` for a user who never had a session.
@@ -30,10 +35,12 @@ pub struct Account {
     pub tier: Tier,
     /// The roles that were granted.
     pub roles: Roles,
+    /// The erasure that the user asked for, if they did.
+    pub erasure: Option<Erasure>,
 }
 
 impl AccountStore {
-    /// Reads a user's account: one consistent query of at most four items.
+    /// Reads a user's account: one consistent query of at most five items.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`], [`StoreError::Refused`] or [`StoreError::Corrupt`].
@@ -48,7 +55,7 @@ impl AccountStore {
             .expression_attribute_values(":user", string(keys::user(user_id)))
             .expression_attribute_values(":account", string(ACCOUNT_PREFIX))
             .consistent_read(true)
-            .limit(4)
+            .limit(MAX_ITEMS)
             .send()
             .await
             .map_err(|error| failed("Query", error))?;
@@ -59,6 +66,7 @@ impl AccountStore {
                 Some(keys::SESSIONS) => account.sessions = decode_sessions(item)?,
                 Some(keys::TIER) => account.tier = decode_tier(item)?,
                 Some(keys::ROLES) => account.roles = decode_roles(item)?,
+                Some(keys::ERASURE) => account.erasure = Some(decode_erasure(item)?),
                 _ => {}
             }
         }

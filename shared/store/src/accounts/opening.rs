@@ -67,6 +67,8 @@ pub struct OpenedSession {
     /// When the session that this one evicted was last opened or refreshed; `None` if it evicted none. A retry
     /// cannot know, and returns the present moment.
     pub ended_last_used: Option<Timestamp>,
+    /// When the account is erased unless the user takes that back.
+    pub erases_at: Option<Timestamp>,
 }
 
 /// What became of the opening of a session.
@@ -80,6 +82,8 @@ pub enum OpenOutcome {
     Opened(OpenedSession),
     /// The init data was exchanged before, and only once is allowed.
     AlreadyUsed,
+    /// The account is being erased. When that is done, the user can begin anew.
+    BeingErased,
 }
 
 #[derive(Clone, Copy)]
@@ -112,11 +116,16 @@ impl AccountStore {
         let mut backoff = Backoff::new(CONTENTION, request.id);
         let (mut attempts, mut is_used_up) = (1, false);
         loop {
-            let Account { profile, sessions, tier, .. } = &account;
+            let Account { profile, sessions, tier, erasure, .. } = &account;
+            if erasure.as_ref().is_some_and(|erasure| erasure.is_due(now)) {
+                return Ok(OpenOutcome::BeingErased);
+            }
             let opened = |id, session: &Session, ended_last_used| {
                 let (session, tier) = (session.clone(), *tier);
                 let profile = profile.as_ref().unwrap_or(&request.first_profile).clone();
-                let opened = OpenedSession { id, session, profile, tier, ended_last_used };
+                let erases_at = erasure.as_ref().map(|erasure| erasure.due_at);
+                let opened =
+                    OpenedSession { id, session, profile, tier, ended_last_used, erases_at };
                 Ok(OpenOutcome::Opened(opened))
             };
             if let Some(session) = sessions.by_id.get(&request.id) {

@@ -5,7 +5,7 @@
 //! version, so two administrators who withdraw each other's role at the same moment do not both
 //! succeed where one of them is the last.
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem};
 use minigate_domain::{
     AuditEntry, Grant, GrantedAdmins, Role, RoleChange, RoleRefusal, Roles, Timestamp, UserId,
 };
@@ -56,6 +56,9 @@ impl AccountStore {
                 Ok(_) if account.profile.is_none() => {
                     return Ok(RoleOutcome::Refused(RoleRefusal::UnknownUser));
                 }
+                Ok(_) if account.erasure.is_some() && matches!(change, RoleChange::Grant(..)) => {
+                    return Ok(RoleOutcome::Refused(RoleRefusal::BeingErased));
+                }
                 Ok(after) => after,
                 Err(refusal) => return Ok(RoleOutcome::Refused(refusal)),
             };
@@ -73,6 +76,9 @@ impl AccountStore {
                 json_of(role, after.grants.get(&role)),
             );
             writes.push(append(&self.tables.audit, &entry)?);
+            if matches!(change, RoleChange::Grant(..)) {
+                writes.push(self.check_no_erasure(user_id)?);
+            }
             let write = self.client.transact_write_items().set_transact_items(Some(writes));
             match write.send().await {
                 Ok(_) => return Ok(RoleOutcome::Changed(after)),
@@ -91,6 +97,18 @@ impl AccountStore {
                 Err(error) => return Err(transaction_failed(error)),
             }
         }
+    }
+
+    /// That the user has not asked for an erasure since the account was read.
+    fn check_no_erasure(&self, user_id: UserId) -> Result<TransactWriteItem, StoreError> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.tables.main)
+            .set_key(Some(keys::erasure(user_id).into_attributes()))
+            .condition_expression("attribute_not_exists(#pk)")
+            .expression_attribute_names("#pk", PARTITION_KEY)
+            .build()
+            .map_err(not_built)?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
     fn put_roles(
@@ -133,6 +151,33 @@ impl AccountStore {
                 .expression_attribute_values(":known", number(known))
         };
         Ok(TransactWriteItem::builder().put(put.build().map_err(not_built)?).build())
+    }
+}
+
+/// Takes a user who is being erased off the list of administrators.
+pub(crate) async fn erase_admin(store: &Store, user_id: UserId) -> Result<(), StoreError> {
+    let mut backoff = Backoff::new(CONTENTION, user_id);
+    let mut attempts = 1;
+    loop {
+        let known = store.documents().await?.admins?;
+        let Some(after) = known.without(user_id) else { return Ok(()) };
+        let write = store.client.transact_write_items();
+        let write = write.transact_items(store.accounts().put_admins(&known, &after)?);
+        match write.send().await {
+            Ok(_) => return Ok(()),
+            Err(error)
+                if matches!(
+                    first_failure(&error),
+                    Some((_, "ConditionalCheckFailed" | "TransactionConflict"))
+                ) =>
+            {
+                if !backoff.pause().await {
+                    return Err(StoreError::Contended { operation: "erase_admin", attempts });
+                }
+                attempts += 1;
+            }
+            Err(error) => return Err(transaction_failed(error)),
+        }
     }
 }
 

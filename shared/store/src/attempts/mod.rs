@@ -133,45 +133,6 @@ impl Store {
     }
 }
 
-impl Store {
-    /// A user's items whose sort keys begin like this, as JSON without their keys; consistent queries, page by
-    /// page, until there are `most`.
-    pub(crate) async fn items_of(
-        &self,
-        user_id: UserId,
-        prefix: &str,
-        most: usize,
-    ) -> Result<Vec<serde_json::Value>, StoreError> {
-        let (mut found, mut from) = (Vec::new(), None);
-        loop {
-            let output = self
-                .client
-                .query()
-                .table_name(&self.tables.main)
-                .key_condition_expression("#pk = :user AND begins_with(#sk, :prefix)")
-                .expression_attribute_names("#pk", PARTITION_KEY)
-                .expression_attribute_names("#sk", SORT_KEY)
-                .expression_attribute_values(":user", string(keys::user(user_id)))
-                .expression_attribute_values(":prefix", string(prefix))
-                .set_exclusive_start_key(from)
-                .consistent_read(true)
-                .limit(100)
-                .send()
-                .await
-                .map_err(|error| failed("Query", error))?;
-            for mut item in output.items.unwrap_or_default() {
-                item.remove(PARTITION_KEY);
-                found.push(decoded(ENTITY, item)?);
-            }
-            from = output.last_evaluated_key;
-            if from.is_none() || found.len() >= most {
-                found.truncate(most);
-                return Ok(found);
-            }
-        }
-    }
-}
-
 fn decode_attempt(item: Item) -> Result<Attempt, StoreError> {
     decoded(ENTITY, item)
 }

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::CertificateCursor;
 use crate::{
-    Account, Store, StoreError,
+    Store, StoreError,
     call::{not_built, number, string, transaction_failed},
     keys::{self, PARTITION_KEY, SORT_KEY},
-    personal::{Exporting, PersonalData},
+    personal::{Erased, Erasing, Exporting, PersonalData, Subject},
 };
 
 /// Pages of an export: 1,000 certificates, more than anybody passes quizzes.
@@ -23,15 +23,13 @@ impl PersonalData for OfCertificates {
         "certificates"
     }
 
-    /// The certificates of the user, newest first. Without a profile, there has never been a session, and
-    /// so no attempt.
-    fn export<'a>(&'a self, store: &'a Store, account: &'a Account) -> Exporting<'a> {
+    /// The certificates of the user, newest first.
+    fn export<'a>(&'a self, of: &'a Subject<'a>) -> Exporting<'a> {
         Box::pin(async move {
             let mut exported: Vec<Value> = Vec::new();
-            let Some(profile) = &account.profile else { return Ok(json!(exported)) };
             let mut after: Option<CertificateCursor> = None;
             for _ in 0..MAX_PAGES {
-                let page = store.certificates_of(profile.user_id, after).await?;
+                let page = of.store.certificates_of(of.user_id, after).await?;
                 exported.extend(page.certificates.iter().map(|certificate| json!(certificate)));
                 after = page.next;
                 if after.is_none() {
@@ -39,6 +37,13 @@ impl PersonalData for OfCertificates {
                 }
             }
             Ok(json!(exported))
+        })
+    }
+
+    fn erase<'a>(&'a self, store: &'a Store, user_id: UserId) -> Erasing<'a> {
+        Box::pin(async move {
+            let is_more = store.erase_from_certificates(user_id).await?;
+            Ok(if is_more { Erased::Some } else { Erased::All })
         })
     }
 }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::StandingOutcome;
 use crate::{
-    Account, Store, StoreError,
-    personal::{Exporting, PersonalData},
+    Store, StoreError,
+    personal::{Erased, Erasing, Exporting, PersonalData, Subject},
 };
 
 /// How many pages of a hundred standings an export has: more than there are quizzes to take.
@@ -20,13 +20,12 @@ impl PersonalData for OfLeaderboards {
         "leaderboards"
     }
 
-    fn export<'a>(&'a self, store: &'a Store, account: &'a Account) -> Exporting<'a> {
+    fn export<'a>(&'a self, of: &'a Subject<'a>) -> Exporting<'a> {
         Box::pin(async {
             let mut exported = Map::new();
-            let Some(profile) = &account.profile else { return Ok(Value::Object(exported)) };
             let mut after: Option<Scope> = None;
             for _ in 0..MAX_PAGES {
-                let page = store.standings(profile.user_id, after.as_ref()).await?;
+                let page = of.store.standings(of.user_id, after.as_ref()).await?;
                 let Some((last, _)) = page.last() else { break };
                 after = Some(last.clone());
                 let standings = page.into_iter();
@@ -35,6 +34,13 @@ impl PersonalData for OfLeaderboards {
                 );
             }
             Ok(Value::Object(exported))
+        })
+    }
+
+    fn erase<'a>(&'a self, store: &'a Store, user_id: UserId) -> Erasing<'a> {
+        Box::pin(async move {
+            let is_all = store.erase_standings(user_id).await?;
+            Ok(if is_all { Erased::All } else { Erased::Some })
         })
     }
 }

@@ -23,8 +23,8 @@ const ENTITY: &str = "draft of a quiz";
 /// A draft as it is stored.
 #[derive(Clone, Debug)]
 pub struct StoredDraft {
-    /// Its author.
-    pub owner: UserId,
+    /// Its author; `None` once they were erased.
+    pub owner: Option<UserId>,
     /// Counts its changes, from 1.
     pub number: u64,
     /// The document, with its answers.
@@ -131,7 +131,7 @@ impl Store {
         let mut backoff = Backoff::new(CONTENTION, (request.author, request.now));
         loop {
             let found = self.quiz_item(request.quiz).await?;
-            let is_owner = |item: &QuizItem| item.quiz.owner == request.author;
+            let is_owner = |item: &QuizItem| item.quiz.owner == Some(request.author);
             if !request.may_change_all && found.as_ref().is_some_and(|item| !is_owner(item)) {
                 return Ok(PutDraftOutcome::NotOwner);
             }
@@ -156,7 +156,7 @@ impl Store {
             ];
             if known.is_none() {
                 let created_at = item.quiz.created_at.unix_millis();
-                writes.push(self.claiming(request.quiz, item.quiz.owner, created_at)?);
+                writes.push(self.claiming(request.quiz, request.author, created_at)?);
             }
             let write = self.client.transact_write_items().set_transact_items(Some(writes));
             match write.send().await {
@@ -182,10 +182,13 @@ impl Store {
             .table_name(&self.tables.main)
             .set_item(Some(keys::quiz_draft(id).into_attributes()))
             .item("format", number(FORMAT))
-            .item("owner", number(quiz.owner.get()))
             .item("draft", number(quiz.draft))
             .item("updated_at", number(quiz.updated_at.unix_millis()))
             .item("content", string(content));
+        let put = match quiz.owner {
+            Some(owner) => put.item("owner", number(owner.get())),
+            None => put,
+        };
         Ok(TransactWriteItem::builder().put(put.build().map_err(not_built)?).build())
     }
 }
@@ -194,7 +197,7 @@ impl Store {
 fn first(request: &PutDraft<'_>, draft_sha256: ContentHash) -> QuizItem {
     QuizItem {
         quiz: Quiz {
-            owner: request.author,
+            owner: Some(request.author),
             status: QuizStatus::Draft,
             draft: 0,
             updated_at: request.now,
@@ -215,7 +218,7 @@ pub(super) fn is_race((_, reason): (usize, &str)) -> bool {
 
 #[derive(serde::Deserialize)]
 struct DraftItem {
-    owner: UserId,
+    owner: Option<UserId>,
     draft: u64,
     updated_at: Timestamp,
 }

@@ -224,7 +224,7 @@ impl Store {
 
 impl QuizChange {
     fn is_by_owner_of(&self, item: &QuizItem) -> bool {
-        self.only_of.is_none_or(|user| user == item.quiz.owner)
+        self.only_of.is_none_or(|user| Some(user) == item.quiz.owner)
     }
 
     fn knows(&self, item: &QuizItem) -> bool {

@@ -7,6 +7,7 @@ mod audit;
 mod bed;
 mod cache;
 mod certificates;
+mod erasure;
 mod leaderboards;
 mod limits;
 mod profile;

@@ -81,13 +81,19 @@ async fn a_draft_is_stored_as_it_was_written_and_counts_its_changes() {
     let bed = Bed::start().await;
     let outcome = put(&bed, "first", &example(), KnownDraft::None).await;
     let PutDraftOutcome::Created(quiz) = outcome else { panic!("{outcome:?}") };
-    assert_eq!((quiz.status, quiz.draft, quiz.owner), (QuizStatus::Draft, 1, user_id(AUTHOR)));
+    assert_eq!(
+        (quiz.status, quiz.draft, quiz.owner),
+        (QuizStatus::Draft, 1, Some(user_id(AUTHOR)))
+    );
     assert_eq!(quiz.card, None);
     let outcome = put(&bed, "first", &titled("Other"), KnownDraft::Number(1)).await;
     let PutDraftOutcome::Saved(quiz) = outcome else { panic!("{outcome:?}") };
     assert_eq!(quiz.draft, 2);
     let stored = bed.store.quiz_draft(&id("first")).await.unwrap().unwrap();
-    assert_eq!((stored.number, stored.owner, stored.draft), (2, user_id(AUTHOR), titled("Other")));
+    assert_eq!(
+        (stored.number, stored.owner, stored.draft),
+        (2, Some(user_id(AUTHOR)), titled("Other"))
+    );
     assert_eq!(bed.store.quiz(&id("first")).await.unwrap(), Some(quiz));
     assert_eq!(bed.store.quiz(&id("second")).await.unwrap(), None);
 }
@@ -134,7 +140,9 @@ async fn only_the_owner_changes_a_quiz() {
     assert_eq!(outcome, ArchiveOutcome::NotOwner);
     let by_administrator = QuizChange { only_of: None, ..change(&bed, None) };
     let outcome = bed.store.publish_quiz(&quiz, &by_administrator, &entropy).await.unwrap();
-    assert!(matches!(outcome, PublishOutcome::Published(quiz) if quiz.owner == user_id(AUTHOR)));
+    assert!(
+        matches!(outcome, PublishOutcome::Published(quiz) if quiz.owner == Some(user_id(AUTHOR)))
+    );
 }
 
 #[tokio::test]

@@ -23,7 +23,15 @@ async fn a_user_gets_everything_that_is_stored_of_them() {
     assert_eq!(
         nouns,
         [
-            "attempts", "certificates", "leaderboards", "profile", "quizzes", "roles", "sessions", "tier"
+            "attempts",
+            "certificates",
+            "erasure",
+            "leaderboards",
+            "profile",
+            "quizzes",
+            "roles",
+            "sessions",
+            "tier"
         ]
     );
     assert_eq!(data["profile"]["display_name"], "Ada Lovelace");

@@ -4,6 +4,7 @@
 //! description: Sessions of users
 //! memory: 512              # optional, megabytes; the parameter MemorySize otherwise
 //! timeout: 30              # optional, seconds; the template's default otherwise
+//! schedule: rate(1 hour)   # when EventBridge starts it: for the function of a schedule, and only there
 //! grants:                  # besides its secrets, its logs and its traces
 //!   - id: CountRequests
 //!     reason: The limits.  # becomes the comment above the statement
@@ -26,6 +27,7 @@ pub(crate) struct Function {
     pub(crate) description: String,
     pub(crate) memory: Option<u64>,
     pub(crate) timeout: Option<u64>,
+    pub(crate) schedule: Option<String>,
     pub(crate) grants: Vec<Grant>,
     pub(crate) alarms: Vec<Alarm>,
 }
@@ -67,10 +69,11 @@ impl Function {
             description: fields.text("description")?,
             memory: fields.optional("memory", |node| number(file, node, 128..=10_240))?,
             timeout: fields.optional("timeout", |node| number(file, node, 1..=900))?,
+            schedule: fields.optional("schedule", |node| schedule(file, node))?,
             grants: fields.list("grants", |node| grant(file, node, known))?,
             alarms: fields.list("alarms", |node| alarm(file, node))?,
         };
-        fields.finish("description, memory, timeout, grants, alarms")?;
+        fields.finish("description, memory, timeout, schedule, grants, alarms")?;
         let mut ids: Vec<&str> = function.grants.iter().map(|grant| grant.id.as_str()).collect();
         ids.sort_unstable();
         match ids.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -118,6 +121,18 @@ fn grant(file: File<'_>, node: Node, known: &Known) -> Result<Grant, String> {
         return Err(file.at(line, format_args!("`{action}`: name the actions one by one")));
     }
     Ok(grant)
+}
+
+/// `rate(…)` or `cron(…)`; EventBridge checks the rest, and `cargo dev` does.
+fn schedule(file: File<'_>, node: Node) -> Result<String, String> {
+    let line = node.line;
+    let schedule = text(file, node)?;
+    let is_one = ["rate(", "cron("].iter().any(|kind| schedule.starts_with(kind));
+    if is_one && schedule.ends_with(')') {
+        Ok(schedule)
+    } else {
+        Err(file.at(line, "must be `rate(…)` or `cron(…)`, as EventBridge has them"))
+    }
 }
 
 fn alarm(file: File<'_>, node: Node) -> Result<Alarm, String> {
@@ -240,8 +255,9 @@ mod tests {
              keys: [GREETING]\n    when: UsesUpInitData\nalarms:\n  - id: Rude\n    \
              description: Somebody was rude\n    metric: Rudeness\n    seconds: 300\n    above: 2\n",
         );
-        let Function { description, memory, timeout, grants, alarms } = function.unwrap();
+        let Function { description, memory, timeout, schedule, grants, alarms } = function.unwrap();
         assert_eq!((description.as_str(), memory, timeout), ("Greetings", Some(512), None));
+        assert_eq!(schedule, None);
         assert_eq!(grants[0].keys, ["GREETING"]);
         assert_eq!((alarms[0].seconds, alarms[0].above), (300, 2));
     }
@@ -254,6 +270,7 @@ mod tests {
             ("memory: 128", ":1: `description` is missing"),
             ("description: x\nmemroy: 128", ":2: `memroy` is unknown; there are description,"),
             ("description: x\nmemory: 1", ":2: must be a whole number from 128 to 10240"),
+            ("description: x\nschedule: hourly", ":2: must be `rate(…)` or `cron(…)`"),
             ("description: x\ndescription: y", ":2: `description` stands twice"),
             ("description: [", ":2: "),
             ("- a", ":1: must be fields"),

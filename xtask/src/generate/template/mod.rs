@@ -85,6 +85,20 @@ impl Sources {
         for described in described {
             let path = format!("functions/{}/function.yaml", described.name);
             let function = Function::parse(&path, &read(&path)?, &known)?;
+            match (described.kind.as_str(), &function.schedule) {
+                ("schedule", None) => {
+                    return Err(format!(
+                        "{path}: `schedule` is missing: {} has one",
+                        described.name
+                    ));
+                }
+                ("schedule", Some(_)) | (_, None) => {}
+                (kind, Some(_)) => {
+                    return Err(format!(
+                        "{path}: `schedule` is for a function of that kind, not {kind}"
+                    ));
+                }
+            }
             functions.push((described, function));
         }
         let skeleton = read("infrastructure/template/function.yaml")?;
@@ -147,6 +161,7 @@ fn item((described, function): &(Described, Function)) -> Item {
         .with("description", &*function.description)
         .with("memory", optional(function.memory))
         .with("timeout", optional(function.timeout))
+        .with("schedule", function.schedule.clone().unwrap_or_default())
         .with("parameters", parameters(described, function));
     for (property, is_there) in [
         ("bots", described.needs("bots")),
@@ -155,7 +170,9 @@ fn item((described, function): &(Described, Function)) -> Item {
         ("secrets", !secrets.is_empty()),
         ("store", described.needs("store")),
         ("routes", described.kind == "routes"),
-        ("gateway", described.kind == "routes"),
+        ("gateway", described.kind != "events"),
+        ("schedule", described.kind == "schedule"),
+        ("called", described.kind != "schedule"),
         ("authorizes", described.kind == "events"),
         ("memory", function.memory.is_some()),
         ("timeout", function.timeout.is_some()),

@@ -1,0 +1,5 @@
+//! The Lambda function `erasure`.
+
+fn main() -> std::process::ExitCode {
+    erasure::function().run()
+}
