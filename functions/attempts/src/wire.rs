@@ -41,6 +41,7 @@ pub(crate) struct AttemptOut {
     #[schema(minimum = 1, maximum = 9999)]
     version: u32,
     /// What the quiz is called.
+    #[schema(max_length = 4000)]
     title: String,
     /// The language of its texts.
     #[schema(value_type = schemas::Language)]
@@ -73,6 +74,7 @@ struct QuestionOut {
     /// What is asked.
     kind: KindOut,
     /// The question, in Markdown without HTML.
+    #[schema(max_length = 4000)]
     text: String,
     /// How many points it is worth.
     #[schema(minimum = 1, maximum = 100)]
@@ -131,6 +133,7 @@ struct OptionOut {
     #[schema(value_type = String, min_length = 1, max_length = 32, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     id: ChoiceId,
     /// Its text, in Markdown without HTML.
+    #[schema(max_length = 4000)]
     text: String,
 }
 
@@ -175,6 +178,7 @@ struct MarkedOut {
     right: RightOut,
     /// The author's explanation.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 4000)]
     explanation: Option<String>,
     /// What the author says to whoever chose this, by the choice's id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

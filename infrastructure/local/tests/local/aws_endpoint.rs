@@ -60,7 +60,10 @@ async fn what_is_missing_is_made_and_what_is_there_stays() {
     let server = DevServer::start(options(&theirs)).await.unwrap();
     assert_eq!(server.aws_endpoint_url(), theirs.endpoint_url());
     let states: Vec<_> = server.secrets().iter().map(|secret| &secret.state).collect();
-    assert_eq!(states, [&SecretState::DevelopmentBot, &SecretState::SigningKey]);
+    assert_eq!(
+        states,
+        [&SecretState::DevelopmentBot, &SecretState::SigningKey, &SecretState::CertificateKey]
+    );
     let init_data = development::init_data(7, now_unix_seconds()).unwrap();
     assert_eq!(open_session(&server.base_url(), &init_data).await, 201);
     server.shutdown().await;

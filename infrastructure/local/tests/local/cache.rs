@@ -104,5 +104,5 @@ async fn the_keys_are_rendered_once_and_told_in_the_log_only() {
     let admin = init_data(development::USER_ID);
     let told = body(&ask(&mut system, "GET", "/v1/system/cache", &admin).await);
     let names: Vec<_> = told["namespaces"].as_object().unwrap().keys().collect();
-    assert_eq!(names, ["account", "policies"]);
+    assert!(!names.iter().any(|name| *name == "jwks"), "{names:?}");
 }

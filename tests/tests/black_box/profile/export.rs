@@ -20,7 +20,10 @@ async fn a_user_gets_everything_that_is_stored_of_them() {
     assert!(now() - export["exported_at"].as_u64().unwrap() < 60);
     let data = export["data"].as_object().unwrap();
     let nouns: Vec<&str> = data.keys().map(String::as_str).collect();
-    assert_eq!(nouns, ["leaderboards", "profile", "roles", "sessions", "tier"]);
+    assert_eq!(
+        nouns,
+        ["attempts", "certificates", "leaderboards", "profile", "roles", "sessions", "tier"]
+    );
     assert_eq!(data["profile"]["display_name"], "Ada Lovelace");
     assert_eq!(data["tier"], "free");
     assert_eq!(data["roles"]["author"]["granted_by"], api.admin_id);
