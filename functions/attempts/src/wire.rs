@@ -14,7 +14,7 @@ use minigate_store::attempts::{AttemptPage, AttemptSummary};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::answers::AnswerOut;
+use crate::answers::{AnswerOut, AttemptText, OptionId};
 
 /// Whether an attempt takes answers.
 #[derive(Clone, Copy, Serialize, ToSchema)]
@@ -182,7 +182,7 @@ struct MarkedOut {
     explanation: Option<String>,
     /// What the author says to whoever chose this, by the choice's id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(required = false, value_type = BTreeMap<String, String>)]
+    #[schema(required = false, value_type = BTreeMap<String, AttemptText>)]
     feedback: BTreeMap<ChoiceId, String>,
 }
 
@@ -205,21 +205,22 @@ enum VerdictOut {
 struct RightOut {
     /// The choices that earn marks.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<OptionId>>)]
     choices: Option<BTreeSet<ChoiceId>>,
     /// Numbers from one of these to the other, both included.
     #[serde(skip_serializing_if = "Option::is_none")]
     numbers: Option<Vec<RangeOut>>,
     /// Texts; `*` stands for any characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<AttemptText>>)]
     texts: Option<Vec<String>>,
     /// The steps in the right order.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<OptionId>>)]
     order: Option<Vec<ChoiceId>>,
     /// The answer to each prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    #[schema(value_type = Option<BTreeMap<String, OptionId>>)]
     pairs: Option<BTreeMap<ChoiceId, ChoiceId>>,
 }
 

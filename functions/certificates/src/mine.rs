@@ -24,7 +24,7 @@ use crate::{NAME_CERTIFICATE, badge, certificate_id, not_found, read, words::per
 #[utoipa::path(
     get, path = "/v1/me/certificates", tag = "certificates",
     params(("cursor" = Option<schemas::CertificateCursor>, Query, description = "The `next` of the page before")),
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses((status = 200, description = "A page of certificates", body = CertificatesOut)),
 )]
 pub(crate) async fn list_certificates(
@@ -60,7 +60,7 @@ pub(crate) async fn list_certificates(
     put, path = "/v1/me/certificates/{id}/name", tag = "certificates",
     params(("id" = schemas::CertificateId, Path, description = "The certificate")),
     request_body = NameIn,
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
         (status = 200, description = "The certificate with the name", body = CertificateOut),
         (status = 404, description = "The user has no such certificate"),
@@ -87,7 +87,7 @@ pub(crate) async fn name_certificate(
 #[utoipa::path(
     delete, path = "/v1/me/certificates/{id}/name", tag = "certificates",
     params(("id" = schemas::CertificateId, Path, description = "The certificate")),
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
         (status = 200, description = "The certificate without a name", body = CertificateOut),
         (status = 404, description = "The user has no such certificate"),
