@@ -21,7 +21,7 @@ pub(crate) struct AnswerIn {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 32, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     choice: Option<ChoiceId>,
     /// Of the kind `multiple`: the ids of choices. Empty takes the answer back.
-    #[schema(value_type = Option<Vec<String>>, max_items = 40)]
+    #[schema(value_type = Option<Vec<OptionId>>, max_items = 40)]
     choices: Option<BTreeSet<ChoiceId>>,
     /// Of the kind `number`: a decimal number as text, at most 12 digits before and 9 after the point.
     #[schema(value_type = Option<String>, max_length = 23, pattern = "^[+-]?[0-9]{0,12}(\\.[0-9]{0,9})?$")]
@@ -30,10 +30,10 @@ pub(crate) struct AnswerIn {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 500)]
     text: Option<AnswerText>,
     /// Of the kind `ordering`: the ids of all steps, the first one first.
-    #[schema(value_type = Option<Vec<String>>, max_items = 40)]
+    #[schema(value_type = Option<Vec<OptionId>>, max_items = 40)]
     order: Option<Vec<ChoiceId>>,
     /// Of the kind `matching`: the id of an answer for each prompt's id. Prompts may be left out.
-    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    #[schema(value_type = Option<BTreeMap<String, OptionId>>)]
     pairs: Option<BTreeMap<ChoiceId, ChoiceId>>,
 }
 
@@ -81,7 +81,7 @@ pub(crate) struct AnswerOut {
     choice: Option<ChoiceId>,
     /// Of the kind `multiple`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<OptionId>>)]
     choices: Option<BTreeSet<ChoiceId>>,
     /// Of the kind `number`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,11 +93,11 @@ pub(crate) struct AnswerOut {
     text: Option<AnswerText>,
     /// Of the kind `ordering`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<OptionId>>)]
     order: Option<Vec<ChoiceId>>,
     /// Of the kind `matching`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    #[schema(value_type = Option<BTreeMap<String, OptionId>>)]
     pairs: Option<BTreeMap<ChoiceId, ChoiceId>>,
 }
 
@@ -115,3 +115,15 @@ impl From<&Given> for AnswerOut {
         out
     }
 }
+
+/// The id of an option within its question.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 32, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+#[expect(dead_code, reason = "only the schema is used")]
+pub(crate) struct OptionId(String);
+
+/// A text in Markdown without HTML.
+#[derive(ToSchema)]
+#[schema(max_length = 4000)]
+#[expect(dead_code, reason = "only the schema is used")]
+pub(crate) struct AttemptText(String);

@@ -142,7 +142,7 @@ pub fn router() -> Router {
         ("Idempotency-Key" = schemas::IdempotencyKey, Header, description = "Names this request; for 24 hours a repetition gets the same attempt"),
     ),
     request_body = Option<NewAttempt>,
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
         (status = 201, description = "The attempt and its questions", body = AttemptOut, headers(("Location" = String))),
         (status = 404, description = "There is no such quiz"),
@@ -208,7 +208,7 @@ fn open(id: AttemptId, deadline: Timestamp) -> Problem {
 #[utoipa::path(
     get, path = "/v1/attempts/{id}", tag = "attempts",
     params(("id" = String, Path, description = "The attempt", min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$")),
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
         (status = 200, description = "The attempt", body = AttemptOut),
         (status = 404, description = "The user has no such attempt"),
@@ -234,7 +234,7 @@ async fn read_attempt(
         ("question" = String, Path, description = "The question", min_length = 1, max_length = 32, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"),
     ),
     request_body = AnswerIn,
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
         (status = 200, description = "The answer is taken", body = AnsweredOut),
         (status = 404, description = "The user has no such attempt, or it has no such question"),
@@ -292,7 +292,7 @@ fn refused(refusal: AnswerRefusal, given: AnswerKind) -> Problem {
 #[utoipa::path(
     post, path = "/v1/attempts/{id}/submit", tag = "attempts",
     params(("id" = String, Path, description = "The attempt", min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$")),
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
         (status = 200, description = "The attempt with its result", body = AttemptOut),
         (status = 404, description = "The user has no such attempt"),
@@ -316,7 +316,7 @@ fn found(view: Option<AttemptView>) -> Result<Json<AttemptOut>, Problem> {
 #[utoipa::path(
     get, path = "/v1/me/attempts", tag = "attempts",
     params(("cursor" = Option<String>, Query, description = "The cursor of the page before", min_length = 32, max_length = 32, pattern = "^[0-9a-f]{32}$")),
-    security(("accessToken" = []), ("initData" = [])),
+    security(("accessToken" = ["user"]), ("initData" = ["user"])),
     responses(
         (status = 200, description = "A page of the attempts", body = AttemptsOut),
     ),

@@ -14,7 +14,7 @@ use minigate_store::attempts::{AttemptPage, AttemptSummary};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::answers::AnswerOut;
+use crate::answers::{AnswerOut, AttemptText, OptionId};
 
 /// Whether an attempt takes answers.
 #[derive(Clone, Copy, Serialize, ToSchema)]
@@ -41,6 +41,7 @@ pub(crate) struct AttemptOut {
     #[schema(minimum = 1, maximum = 9999)]
     version: u32,
     /// What the quiz is called.
+    #[schema(max_length = 4000)]
     title: String,
     /// The language of its texts.
     #[schema(value_type = schemas::Language)]
@@ -73,6 +74,7 @@ struct QuestionOut {
     /// What is asked.
     kind: KindOut,
     /// The question, in Markdown without HTML.
+    #[schema(max_length = 4000)]
     text: String,
     /// How many points it is worth.
     #[schema(minimum = 1, maximum = 100)]
@@ -131,6 +133,7 @@ struct OptionOut {
     #[schema(value_type = String, min_length = 1, max_length = 32, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     id: ChoiceId,
     /// Its text, in Markdown without HTML.
+    #[schema(max_length = 4000)]
     text: String,
 }
 
@@ -175,10 +178,11 @@ struct MarkedOut {
     right: RightOut,
     /// The author's explanation.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 4000)]
     explanation: Option<String>,
     /// What the author says to whoever chose this, by the choice's id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(required = false, value_type = BTreeMap<String, String>)]
+    #[schema(required = false, value_type = BTreeMap<String, AttemptText>)]
     feedback: BTreeMap<ChoiceId, String>,
 }
 
@@ -201,21 +205,22 @@ enum VerdictOut {
 struct RightOut {
     /// The choices that earn marks.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<OptionId>>)]
     choices: Option<BTreeSet<ChoiceId>>,
     /// Numbers from one of these to the other, both included.
     #[serde(skip_serializing_if = "Option::is_none")]
     numbers: Option<Vec<RangeOut>>,
     /// Texts; `*` stands for any characters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<AttemptText>>)]
     texts: Option<Vec<String>>,
     /// The steps in the right order.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<OptionId>>)]
     order: Option<Vec<ChoiceId>>,
     /// The answer to each prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    #[schema(value_type = Option<BTreeMap<String, OptionId>>)]
     pairs: Option<BTreeMap<ChoiceId, ChoiceId>>,
 }
 

@@ -222,13 +222,13 @@ async fn who_is_erased_leaves_certificates_that_lead_to_nobody() {
     bed.store.name_certificate(certificate.id, user_id(1), Some(&ada)).await.unwrap();
     bed.store.keep_signature(certificate.id, 2, "with a name").await.unwrap();
     let account = bed.accounts.account(user_id(1)).await.unwrap();
-    let exported = bed.store.export(&account).await.unwrap();
+    let exported = bed.store.export(user_id(1), &account).await.unwrap();
     assert_eq!(exported["certificates"][0]["name"], "Ada L.");
     assert_eq!(exported["certificates"].as_array().unwrap().len(), 1);
     for _ in 0..2 {
         assert!(!bed.store.erase_from_certificates(user_id(1)).await.unwrap());
     }
-    let exported = bed.store.export(&account).await.unwrap();
+    let exported = bed.store.export(user_id(1), &account).await.unwrap();
     assert_eq!(exported["certificates"], serde_json::json!([]));
     let left = read(&bed, certificate.id).await;
     assert_eq!(left.jws, None);
