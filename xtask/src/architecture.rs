@@ -197,7 +197,8 @@ fn forbidden_lines(path: &str, source: &str) -> Vec<String> {
             let advice = "only minigate-service writes accounts, because it invalidates them too";
             faults.push(format!("{path}:{number}: {advice}"));
         }
-        if code.contains(".scan(") {
+        // A test may look at every item, and says so to clippy.
+        if code.contains(".scan(") && !path.contains("/tests/") {
             faults.push(format!("{path}:{number}: a scan reads the whole table; add a key"));
         }
     }

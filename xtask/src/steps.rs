@@ -50,8 +50,8 @@ pub(crate) const STEPS: &[Step] = &[
     quick("packages", "the three libraries can be packaged for crates.io", 5, NOTHING, |context| {
         packages::verify(context)
     }),
-    quick("python", "SAM, linters and the emulator, from PyPI", 90, NOTHING, python),
-    quick("templates", "cfn-lint, sam validate, rules of our own, checkov", 60, PYTHON, |context| {
+    quick("python", "SAM, linters and the emulator, from PyPI", 75, NOTHING, python),
+    quick("templates", "cfn-lint, sam validate, rules of our own, checkov", 45, PYTHON, |context| {
         context.with_python(linters::templates)
     }),
     quick("workflows", "zizmor", 10, PYTHON, |context| context.with_python(linters::workflows)),
@@ -72,7 +72,7 @@ pub(crate) const STEPS: &[Step] = &[
     quick("gift", "random GIFT files, read as gift-pegjs reads them", 15, NOTHING, |context| {
         gift::verify(context)
     }),
-    quick("certificates", "verified by openbadgeslib and jose", 25, BUILD, |context| {
+    quick("certificates", "verified by openbadgeslib and jose", 20, BUILD, |context| {
         certificates::verify(context.program("sample-certificates")?)
     }),
     quick("generated", "what `cargo xtask generate` writes is committed", 5, BUILD, |context| {

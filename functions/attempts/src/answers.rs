@@ -33,7 +33,7 @@ pub(crate) struct AnswerIn {
     #[schema(value_type = Option<Vec<OptionId>>, max_items = 40)]
     order: Option<Vec<ChoiceId>>,
     /// Of the kind `matching`: the id of an answer for each prompt's id. Prompts may be left out.
-    #[schema(value_type = Option<BTreeMap<String, OptionId>>)]
+    #[schema(value_type = Option<BTreeMap<OptionId, OptionId>>)]
     pairs: Option<BTreeMap<ChoiceId, ChoiceId>>,
 }
 
@@ -97,7 +97,7 @@ pub(crate) struct AnswerOut {
     order: Option<Vec<ChoiceId>>,
     /// Of the kind `matching`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<BTreeMap<String, OptionId>>)]
+    #[schema(value_type = Option<BTreeMap<OptionId, OptionId>>)]
     pairs: Option<BTreeMap<ChoiceId, ChoiceId>>,
 }
 

@@ -182,7 +182,7 @@ struct MarkedOut {
     explanation: Option<String>,
     /// What the author says to whoever chose this, by the choice's id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(required = false, value_type = BTreeMap<String, AttemptText>)]
+    #[schema(required = false, value_type = BTreeMap<OptionId, AttemptText>)]
     feedback: BTreeMap<ChoiceId, String>,
 }
 
@@ -220,7 +220,7 @@ struct RightOut {
     order: Option<Vec<ChoiceId>>,
     /// The answer to each prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<BTreeMap<String, OptionId>>)]
+    #[schema(value_type = Option<BTreeMap<OptionId, OptionId>>)]
     pairs: Option<BTreeMap<ChoiceId, ChoiceId>>,
 }
 

@@ -27,5 +27,14 @@ pub const LIMITS: &[Limit] = &[
 ];
 
 /// The namespaces of the cache, of the platform and of all functions.
-pub const NAMESPACES: &[&str] =
-    &["account", "policies", "catalogue", "census", "leaderboards", "quiz-versions", "quizzes"];
+pub const NAMESPACES: &[&str] = &[
+    "account",
+    "policies",
+    "catalogue",
+    "census",
+    "certificate-keys",
+    "certificate-lists",
+    "leaderboards",
+    "quiz-versions",
+    "quizzes",
+];

@@ -336,7 +336,7 @@ fn a_bad_file_is_refused_as_a_whole_with_its_line() {
         ("a.json", "{\"quizzes\": []}".to_owned(), 1, Reason::UnknownVersion),
         ("a.json", json("\"Wer?\"", "\"Wer?"), 10, Reason::MalformedJson),
         ("a.json", json("\"credit\"", "\"credits\""), 8, Reason::MalformedJson),
-        ("a.json", json("\"choices\"", "\"hint\": 1,\n\"choices\""), 10, Reason::MalformedJson),
+        ("a.json", json("\"choices\"", "\"hint\": 1,\n\"choices\""), 8, Reason::MalformedJson),
         ("a.json", json("\"choices\"", "\"id\": \"b\",\n\"choices\""), 10, Reason::MalformedJson),
         ("a.json", deep_json, 1, Reason::TooDeep),
         (

@@ -245,7 +245,7 @@ impl Store {
         Ok(if is_all { Erased::All } else { Erased::Some })
     }
 
-    fn query_of_user(&self, user_id: UserId, prefix: &str) -> QueryFluentBuilder {
+    pub(crate) fn query_of_user(&self, user_id: UserId, prefix: &str) -> QueryFluentBuilder {
         let query = self
             .client
             .query()

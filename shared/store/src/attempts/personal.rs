@@ -1,13 +1,12 @@
 //! What attempts know of a user.
 
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
-use minigate_domain::UserId;
+use minigate_domain::{AttemptId, Timestamp, UserId};
 use serde_json::json;
 
-use super::AttemptSummary;
 use crate::{
     Store, StoreError,
-    call::{not_built, transaction_failed},
+    call::{Item, failed, not_built, sort_key, transaction_failed},
     keys::{self, ATTEMPT_PREFIX, STATE_PREFIX},
     personal::{Erased, Erasing, Exporting, PersonalData, Subject},
 };
@@ -20,7 +19,7 @@ pub(crate) struct OfAttempts;
 const MOST: usize = 1_000;
 
 /// How many attempts are erased at once.
-const PAGE: u8 = 25;
+const PAGE: i32 = 25;
 
 impl PersonalData for OfAttempts {
     fn noun(&self) -> &'static str {
@@ -37,32 +36,39 @@ impl PersonalData for OfAttempts {
 
     fn erase<'a>(&'a self, store: &'a Store, user_id: UserId) -> Erasing<'a> {
         Box::pin(async move {
-            let page = store.attempts(user_id, None, PAGE).await?;
-            for attempt in &page.attempts {
-                store.erase_attempt(user_id, attempt).await?;
+            match store.erase_attempts(user_id).await? {
+                Erased::All => store.erase_items(user_id, STATE_PREFIX).await,
+                Erased::Some => Ok(Erased::Some),
             }
-            if !page.attempts.is_empty() {
-                return Ok(Erased::Some);
-            }
-            store.erase_items(user_id, STATE_PREFIX).await
         })
     }
 }
 
 impl Store {
-    /// Deletes an attempt with its entry among the deadlines, which a scored one has no more.
-    async fn erase_attempt(
-        &self,
-        user_id: UserId,
-        attempt: &AttemptSummary,
-    ) -> Result<(), StoreError> {
-        let AttemptSummary { id, deadline, .. } = attempt;
-        let mut write = self.client.transact_write_items();
-        for key in [keys::attempt(user_id, *id), keys::due_entry(user_id, *id, *deadline)] {
-            let delete = Delete::builder().table_name(&self.tables.main).set_key(Some(key));
-            let delete = delete.build().map_err(not_built)?;
-            write = write.transact_items(TransactWriteItem::builder().delete(delete).build());
+    /// Deletes some of a user's attempts, each with its entry among the deadlines, which a scored one has no more. What
+    /// cannot be decoded is deleted too.
+    async fn erase_attempts(&self, user_id: UserId) -> Result<Erased, StoreError> {
+        let query = self.query_of_user(user_id, ATTEMPT_PREFIX).limit(PAGE);
+        let query = query.projection_expression("#pk, #sk, deadline");
+        let output = query.send().await.map_err(|error| failed("Query", error))?;
+        for item in output.items.unwrap_or_default() {
+            let mut write = self.client.transact_write_items();
+            let due = due_entry(user_id, &item);
+            let key = item.into_iter().filter(|(name, _)| name != "deadline").collect();
+            for key in [Some(key), due].into_iter().flatten() {
+                let delete = Delete::builder().table_name(&self.tables.main).set_key(Some(key));
+                let delete = delete.build().map_err(not_built)?;
+                write = write.transact_items(TransactWriteItem::builder().delete(delete).build());
+            }
+            write.send().await.map_err(transaction_failed)?;
         }
-        write.send().await.map(drop).map_err(transaction_failed)
+        let is_all = output.last_evaluated_key.is_none();
+        Ok(if is_all { Erased::All } else { Erased::Some })
     }
+}
+
+fn due_entry(user_id: UserId, item: &Item) -> Option<Item> {
+    let id: AttemptId = sort_key(item)?.strip_prefix(ATTEMPT_PREFIX)?.parse().ok()?;
+    let deadline = item.get("deadline")?.as_n().ok()?.parse().ok()?;
+    Some(keys::due_entry(user_id, id, Timestamp::from_unix_millis(deadline)))
 }
