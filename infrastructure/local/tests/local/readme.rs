@@ -113,6 +113,34 @@ async fn the_first_requests_work_as_they_are_printed() {
     server.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newcomer_takes_a_quiz_as_it_is_printed() {
+    let blocks = blocks(section("Take a quiz"), "sh");
+    let server = DevServer::start(Options::default()).await.unwrap();
+    let base_url = server.base_url();
+    let output = tokio::task::spawn_blocking(move || paste(&blocks, &base_url)).await.unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{printed}{message}");
+
+    let lines: Vec<_> = printed.lines().filter(|line| !line.is_empty()).collect();
+    let [quiz, attempt, _, _, _, result, board, certificate, address] = lines[..] else {
+        panic!("{printed}")
+    };
+    let [quiz, attempt, result, board] =
+        [quiz, attempt, result, board].map(|line| serde_json::from_str::<Value>(line).unwrap());
+    assert_eq!(quiz["id"], "welcome");
+    assert_eq!(attempt["state"], "open");
+    assert_eq!(
+        (&result["result"]["score"], &result["result"]["passed"]),
+        (&10_000.into(), &true.into())
+    );
+    assert_eq!(board["own"]["rank"], 1, "{board}");
+    assert_eq!(certificate.split('.').count(), 3);
+    assert!(address.ends_with(result["result"]["certificate"].as_str().unwrap()));
+    server.shutdown().await;
+}
+
 #[tokio::test]
 async fn origins_and_limits_are_those_of_the_readme() {
     let section = section("A first request");
