@@ -28,9 +28,11 @@ PATTERNS = {
         "arn:aws:acm:eu-central-1:123456789012:certificate/1",
     ),
     "DomainName": ("https://api.example", "api.example"),
+    "IssuerName": ("Recertify <b>", "Recertify & Co."),
     "EdgeKeySha256": ("f" * 31, "f" * 32),
     "MoreBotSecrets": ("stack/one stack/two", "stack/one,stack/two"),
     "PermissionsBoundary": ("arn:aws:iam::123456789012:policy/boundary", "boundary"),
+    "PublicUrl": ("http://api.example/", "https://api.example/prod"),
 }
 
 
@@ -46,7 +48,9 @@ def candidates(name, definition):
         return [str(least - 1), str(most + 1), "many"], [str(least), str(most)]
     wrong, right = PATTERNS[name]
     most = int(definition.get("MaxLength", 0))
-    return [wrong] + (["a" * (most + 1)] if most else []), [right, ""]
+    # Where nothing is no default, it is nothing good either.
+    empty = [""] if definition.get("Default") == "" else []
+    return [wrong] + (["a" * (most + 1)] if most else []), [right, *empty]
 
 
 def promised(name, definition):

@@ -36,7 +36,7 @@ const MAX_NAME: usize = 128;
     post, path = "/v1/quizzes/import", tag = "quizzes", operation_id = "import_quizzes",
     params(
         ("file" = Option<String>, Query, description = "The name of the file, whose ending tells the format; else the content does", max_length = 128),
-        ("format" = Option<Format>, Query, description = "The format, where no name tells it"),
+        ("format" = Option<String>, Query, description = "The format, where no name tells it", max_length = 16, pattern = "^(json|gift|aiken|moodle-xml)$"),
         ("language" = Option<schemas::Language>, Query, description = "The language of a file that names none; `en` without"),
         ("topic" = Option<String>, Query, description = "What quizzes are listed under where the file names nothing; `general` without", min_length = 2, max_length = 40, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"),
         ("dry_run" = Option<bool>, Query, description = "Only report"),
@@ -169,21 +169,6 @@ fn refused(refusal: &Refusal) -> Problem {
     let question = question.as_ref().map_or(String::new(), |name| format!("question {name}: "));
     let message = format!("{question}{detail} ({})", reason.code());
     Problem::new(IMPORT_REFUSED).field(format!("{file}:{line}"), message)
-}
-
-/// The formats of files.
-#[derive(ToSchema)]
-#[schema(as = QuizFileFormat, rename_all = "kebab-case")]
-#[expect(dead_code, reason = "only its schema is used")]
-enum Format {
-    /// The own format, in which nothing is lost.
-    Json,
-    /// Moodle's GIFT.
-    Gift,
-    /// Moodle's Aiken.
-    Aiken,
-    /// Moodle's XML.
-    MoodleXml,
 }
 
 /// What came of a file.

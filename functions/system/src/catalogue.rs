@@ -27,14 +27,5 @@ pub const LIMITS: &[Limit] = &[
 ];
 
 /// The namespaces of the cache, of the platform and of all functions.
-pub const NAMESPACES: &[&str] = &[
-    "account",
-    "policies",
-    "catalogue",
-    "census",
-    "certificate-keys",
-    "certificate-lists",
-    "leaderboards",
-    "quiz-versions",
-    "quizzes",
-];
+#[rustfmt::skip]
+pub const NAMESPACES: &[&str] = &["account", "policies", "catalogue", "census", "certificate-keys", "certificate-lists", "leaderboards", "quiz-versions", "quizzes"];

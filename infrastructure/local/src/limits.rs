@@ -57,6 +57,7 @@ pub fn catalogue() -> String {
          #[rustfmt::skip]\n\
          pub const LIMITS: &[Limit] = &[\n{limits}];\n\n\
          /// The namespaces of the cache, of the platform and of all functions.\n\
+         #[rustfmt::skip]\n\
          pub const NAMESPACES: &[&str] = &{:?};\n",
         namespaces()
     )

@@ -65,8 +65,9 @@ impl<'a> Taker<'a> {
     }
 
     pub(crate) async fn answer(&self, id: &Value, question: &str, answer: &Value) -> Answer {
-        let path = format!("/v1/attempts/{}/answers/{question}", id.as_str().unwrap());
-        self.sign(self.api.put(&path)).json(answer).send().await
+        let id = id.as_str().unwrap();
+        let put = self.api.put(&format!("/v1/attempts/{id}/answers/{question}"));
+        self.sign(put).json(answer).send().await
     }
 
     pub(crate) fn submitting(&self, id: &Value) -> Request {

@@ -59,7 +59,8 @@ async fn recounts_are_for_administrators_and_steps_must_exist() {
     let api = Deployment::shared();
     let session = api.new_session().await;
     let path = "/v1/leaderboards/global/recount";
-    let as_user = api.post(path).bearer(&session.tokens.access).send().await;
+    let as_user =
+        api.post("/v1/leaderboards/global/recount").bearer(&session.tokens.access).send().await;
     as_user.assert_problem(403, "admin_required", &[]);
     let as_admin = api.bot.init_data(api.admin_id);
     for (query, field) in [("?step=15", "step"), ("?step=first", "step"), ("?repair=yes", "repair")]
@@ -73,7 +74,11 @@ async fn recounts_are_for_administrators_and_steps_must_exist() {
 async fn without_credentials_there_is_no_own_place() {
     let api = Deployment::shared();
     let path = "/v1/me/leaderboards/global";
-    for request in [api.get(path), api.put(path), api.delete(path)] {
+    for request in [
+        api.get(path),
+        api.put("/v1/me/leaderboards/global"),
+        api.delete("/v1/me/leaderboards/global"),
+    ] {
         let answer = request.send().await;
         answer.assert_problem(401, "authorization_missing", &["authorization"]);
     }
