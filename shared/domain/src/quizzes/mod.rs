@@ -7,7 +7,7 @@
 //! | unit | type | meaning |
 //! |---|---|---|
 //! | basis point | [`BasisPoints`] | a hundredth of a per cent: 10,000 are all of it |
-//! | mark | [`Marks`](crate::quizzes::Marks) | a ten-thousandth of a point; a question of weight 2 earns at most 20,000 |
+//! | mark | [`Marks`] | a ten-thousandth of a point; a question of weight 2 earns at most 20,000 |
 
 mod draft;
 mod ids;
