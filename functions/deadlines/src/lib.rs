@@ -31,7 +31,11 @@ impl Job for Sweep {
 
     async fn run(&self, platform: &Platform, _: &Tick) -> Result<Receipt, Problem> {
         let attempts: Attempts = platform.service();
-        attempts.sweep(&platform.service(), LIMIT).await?;
+        let swept = attempts.sweep(&platform.service(), LIMIT).await?;
+        // What failed stays due, and does not keep the others waiting. The run fails, which an alarm shows.
+        if let Some(failure) = swept.last_failure {
+            return Err(failure.into());
+        }
         Ok(Receipt::harmless("an attempt is scored once, whoever notices that it is over"))
     }
 }

@@ -1,4 +1,4 @@
-//! Who did what.
+//! The audit log.
 
 use axum::extract::State;
 use minigate_domain::AuditEntry;
@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// How many entries an answer has at most. Older ones stay in the table.
+/// The most entries in a response. Older ones stay in the table.
 const ENTRIES: u8 = 50;
 
-/// Lists what administrators did last, the newest first, 50 entries at most.
+/// Lists the newest audit entries of administrators' actions, at most 50, newest first.
 #[utoipa::path(
     get, path = "/v1/system/audit", tag = "system", operation_id = "read_audit",
     security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
@@ -24,30 +24,30 @@ pub(crate) async fn read(
     Ok(Json(AuditOut { entries: entries.into_iter().map(EntryOut::from).collect() }))
 }
 
-/// The trail.
+/// The audit log.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AuditOut {
     entries: Vec<EntryOut>,
 }
 
-/// What an administrator did.
+/// An action of an administrator.
 #[derive(Serialize, ToSchema)]
 struct EntryOut {
-    /// When, in Unix milliseconds.
+    /// The time, in Unix milliseconds.
     at: u64,
     /// The administrator's user id.
     #[schema(value_type = schemas::TelegramId)]
     by: u64,
-    /// What was done, such as `limit.changed`.
+    /// The action, such as `limit.changed`.
     #[schema(pattern = "^[a-z]+([._-][a-z]+)*$", max_length = 64)]
     action: String,
-    /// To what.
+    /// The subject of the action.
     #[schema(max_length = 1024)]
     subject: String,
-    /// What it was before.
+    /// The previous value.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<Value>,
-    /// What it is now.
+    /// The new value.
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<Value>,
 }

@@ -1,4 +1,4 @@
-//! What the cache of all instances does, and how to make them forget.
+//! The caches of all instances: counters and invalidation.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,13 @@ use utoipa::ToSchema;
 
 use crate::catalogue::NAMESPACES;
 
-/// Tells what the caches of all instances did, by namespace.
+/// Returns the cache counters of all instances, by namespace.
 ///
-/// Each instance adds its counts once a minute at most, and when it ends.
+/// Each instance adds its counters at most once a minute, and at shutdown.
 #[utoipa::path(
     get, path = "/v1/system/cache", tag = "system", operation_id = "read_cache_counts",
     security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
-    responses((status = 200, description = "The counts", body = CacheOut)),
+    responses((status = 200, description = "The counters", body = CacheOut)),
 )]
 pub(crate) async fn read(
     State(platform): State<Platform>,
@@ -34,20 +34,20 @@ pub(crate) async fn read(
     Ok(Json(CacheOut { namespaces }))
 }
 
-/// Makes every instance load anew what has this tag, or all of a namespace.
+/// Invalidates the entries with a tag, or a whole namespace, on all instances.
 ///
-/// What has the tag is loaded anew from now on. That a whole namespace was invalidated, instances
-/// see within five seconds, and of `policies` within the ten after which they read them anyway.
+/// A tag takes effect at once. Instances notice a namespace within five seconds, and `policies` within ten
+/// seconds.
 #[utoipa::path(
     delete, path = "/v1/system/cache", tag = "system", operation_id = "invalidate_cache",
     params(
-        ("tag" = Option<schemas::CacheTag>, Query, description = "A tag such as `user#42`, 1 to 255 bytes; this or `namespace`"),
-        ("namespace" = Option<schemas::CacheNamespace>, Query, description = "The name of a namespace; this or `tag`"),
+        ("tag" = Option<schemas::CacheTag>, Query, description = "A tag such as `user#42`, 1 to 255 bytes; either this or `namespace`"),
+        ("namespace" = Option<schemas::CacheNamespace>, Query, description = "A namespace; either this or `tag`"),
     ),
     security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses(
-        (status = 204, description = "It is invalidated"),
-        (status = 400, description = "There is no such namespace, or no such tag is possible"),
+        (status = 204, description = "The entries are invalidated"),
+        (status = 400, description = "The namespace does not exist, or the tag is invalid"),
     ),
 )]
 pub(crate) async fn invalidate(
@@ -69,7 +69,7 @@ pub(crate) async fn invalidate(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What is invalidated.
+/// What to invalidate.
 enum Target {
     Tag(Tag),
     Namespace(&'static str),
@@ -87,38 +87,38 @@ impl Target {
     }
 }
 
-/// The cache.
+/// The cache counters of all instances.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CacheOut {
-    /// By the name of the namespace.
+    /// Counters by namespace.
     #[schema(value_type = BTreeMap<schemas::CacheNamespace, CountsOut>)]
     namespaces: BTreeMap<String, CountsOut>,
 }
 
-/// What was counted over all instances.
+/// Counters over all instances.
 #[derive(Serialize, ToSchema)]
 struct CountsOut {
-    /// Since when it is counted, in Unix seconds; absent if nothing was.
+    /// Start of the counting, in Unix seconds; absent if nothing was counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     since: Option<u64>,
-    /// Lookups that a fresh value answered.
+    /// Lookups answered with a fresh value.
     hits: u64,
-    /// Lookups that a value past its time answered.
+    /// Lookups answered with a stale value.
     stale_served: u64,
-    /// Lookups that a load, or nothing, answered.
+    /// Lookups that needed a load, or failed.
     misses: u64,
     /// Loads.
     loads: u64,
     /// Loads that failed.
     load_errors: u64,
-    /// Values found that had been invalidated.
+    /// Cached values that had been invalidated.
     invalidated: u64,
-    /// Calls of the cache to its table.
+    /// Calls to the cache's table.
     calls: u64,
-    /// Calls of the cache without an answer.
+    /// Calls to the cache's table that failed or timed out.
     level_errors: u64,
-    /// Calls of the cache not made, because the table had not answered others.
+    /// Calls to the cache's table skipped during a pause after errors.
     level_pauses: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Where one user, session, address or API key stands with its limits.
+//! The limits of one user, session, address or API key.
 
 use axum::{extract::State, http::StatusCode};
 use minigate_domain::{AuditEntry, Tier, UserId};
@@ -15,15 +15,15 @@ use utoipa::ToSchema;
 /// API Gateway's ids of API keys are much shorter.
 const MAX_API_KEY_BYTES: usize = 128;
 
-/// Says where a user, a session, an address or an API key stands with each of its limits. It takes nothing.
+/// Returns the state of all limits of a user, a session, an address or an API key, without taking units.
 #[utoipa::path(
     get, path = "/v1/system/limits/keys/{kind}/{id}", tag = "system", operation_id = "read_key_limits",
     params(
-        ("kind" = schemas::LimitKind, Path, description = "What the limits hold for"),
+        ("kind" = schemas::LimitKind, Path, description = "What the limits apply to"),
         ("id" = schemas::LimitKey, Path, description = "A user's or a session's id, an address, or the id of an API key"),
     ),
     security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
-    responses((status = 200, description = "Where it stands", body = KeyOut)),
+    responses((status = 200, description = "The state of each limit", body = KeyOut)),
 )]
 pub(crate) async fn read(
     State(platform): State<Platform>,
@@ -48,15 +48,15 @@ pub(crate) async fn read(
     Ok(Json(KeyOut { tier: subject.user.map(|_| tier.as_str()), limits }))
 }
 
-/// Gives a user, a session, an address or an API key all units of all its limits back.
+/// Resets all limits of a user, a session, an address or an API key.
 #[utoipa::path(
     delete, path = "/v1/system/limits/keys/{kind}/{id}", tag = "system", operation_id = "reset_key_limits",
     params(
-        ("kind" = schemas::LimitKind, Path, description = "What the limits hold for"),
+        ("kind" = schemas::LimitKind, Path, description = "What the limits apply to"),
         ("id" = schemas::LimitKey, Path, description = "A user's or a session's id, an address, or the id of an API key"),
     ),
     security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
-    responses((status = 204, description = "They are back. An instance that has denied a request of the key denies others until the time that it has named")),
+    responses((status = 204, description = "The limits are reset. An instance that recently denied this key may keep denying until its `Retry-After`")),
 )]
 pub(crate) async fn reset(
     State(platform): State<Platform>,
@@ -75,7 +75,7 @@ pub(crate) async fn reset(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Who has limits.
+/// What has limits.
 struct Subject {
     per: Per,
     key: Key,
@@ -118,10 +118,10 @@ impl Subject {
     }
 }
 
-/// Where a key stands.
+/// The limits of a key.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct KeyOut {
-    /// The tier of the user, by which the limits are shown.
+    /// The tier of the user, which determines the limits.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, required = false, value_type = schemas::Tier)]
     tier: Option<&'static str>,
@@ -129,16 +129,16 @@ pub(crate) struct KeyOut {
     limits: Vec<KeyStateOut>,
 }
 
-/// Where a key stands with one limit.
+/// The state of one limit of a key.
 #[derive(Serialize, ToSchema)]
 struct KeyStateOut {
     /// The name of the limit.
     #[schema(value_type = schemas::PolicyName)]
     policy: &'static str,
-    /// Units in a period.
+    /// Units per period.
     limit: u32,
-    /// Units that are left. What instances hold in advance counts as spent.
+    /// Remaining units. Leased units count as spent.
     remaining: u32,
-    /// Seconds until all units are back if nobody takes any.
+    /// Seconds until all units are back, if none are taken.
     full_in_seconds: f64,
 }

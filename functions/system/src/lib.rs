@@ -1,4 +1,4 @@
-//! What administrators see and change of a running deployment.
+//! Administration of a running deployment.
 //!
 //! | route | store calls |
 //! |---|---|
@@ -18,12 +18,12 @@
 //! | `GET /v1/system/cache` | 1 read |
 //! | `DELETE /v1/system/cache` | 2 writes |
 //!
-//! All of it is for administrators. What changes something also takes a session that has not been
-//! revoked (one read more; none with init data), and is recorded in `Audit`, with who did it and
-//! what it was before: in the same transaction where it is a change of `Main`. An administrator by a
+//! All routes require an administrator. Writes also require a session that is not revoked (one more read; none
+//! with init data). They are recorded in `Audit`, with the administrator and the previous value: in the same
+//! transaction, if they change `Main`. An administrator by a
 //! grant causes that read on every route.
 //!
-//! A change of a limit or a setting is in force at once in the instance that made it, and in the others within
+//! A change of a limit or a setting takes effect at once on the instance that makes it, and on the others within
 //! ten seconds or with the first request after that.
 
 mod audit;

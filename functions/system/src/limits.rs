@@ -1,4 +1,4 @@
-//! The limits of the deployment, and what administrators change of them.
+//! The limits of the deployment, and administrators' overrides.
 
 use std::collections::BTreeMap;
 
@@ -25,14 +25,14 @@ pub(crate) const POLICY_NOT_FOUND: Code =
 pub(crate) const POLICIES_UNREADABLE: Code =
     Code::new("policies_unreadable", StatusCode::CONFLICT, "The stored limits cannot be decoded");
 
-/// How often a change that names no version starts over when others change the limits meanwhile.
+/// How often an unconditional change is retried after concurrent changes of the limits.
 const ATTEMPTS: u32 = 4;
 
-/// Lists every limit, as it is in force and as it would be unless administrators had changed it.
+/// Lists every limit in force, and its value without administrators' overrides.
 #[utoipa::path(
     get, path = "/v1/system/limits", tag = "system", operation_id = "list_limits",
     security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
-    responses((status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String)))),
+    responses((status = 200, description = "The limits in force", body = LimitsOut, headers(("ETag" = String)))),
 )]
 pub(crate) async fn list(State(platform): State<Platform>, _: Admin) -> Result<Response, Problem> {
     let (changes, fault) = match platform.store.limits().await {
@@ -48,23 +48,23 @@ pub(crate) async fn list(State(platform): State<Platform>, _: Admin) -> Result<R
     Ok(answer(&platform, &changes, fault))
 }
 
-/// Changes a limit: what the body leaves out is as the deployment has it.
+/// Overrides a limit. Absent fields revert to the deployment's values.
 ///
-/// With `If-Match`, only if the limits still have that version.
+/// With `If-Match`, only if the version of the limits still matches.
 #[utoipa::path(
     put, path = "/v1/system/limits/{policy}", tag = "system", operation_id = "change_limit",
     params(
         ("policy" = schemas::PolicyName, Path, description = "The name of a limit"),
-        ("If-Match" = Option<schemas::IfMatch>, Header, description = "Change only this version"),
+        ("If-Match" = Option<schemas::IfMatch>, Header, description = "The version to change; any other is answered 412"),
     ),
     request_body = LimitChangeSchema,
     security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses(
-        (status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String))),
-        (status = 404, description = "There is no such limit"),
-        (status = 412, description = "The limits have another version"),
-        (status = 409, description = "What is stored of the limits does not decode"),
-        (status = 422, description = "No limit may be like that"),
+        (status = 200, description = "The limits in force", body = LimitsOut, headers(("ETag" = String))),
+        (status = 404, description = "No limit has this name"),
+        (status = 412, description = "The limits have a different version"),
+        (status = 409, description = "The stored limits cannot be decoded"),
+        (status = 422, description = "The limit would be invalid"),
     ),
 )]
 pub(crate) async fn change(
@@ -76,25 +76,25 @@ pub(crate) async fn change(
 ) -> Result<Response, Problem> {
     let limit = find(&platform, &policy)?;
     if change == LimitChange::default() {
-        return Err(Problem::new(Code::BODY_INVALID).field(".", "must name a field to change"));
+        return Err(Problem::new(Code::BODY_INVALID).field(".", "must have a field to change"));
     }
     replace(&platform, user.id, limit, if_match, Some(change)).await
 }
 
-/// Takes back what administrators have changed of a limit.
+/// Resets the override of a limit.
 #[utoipa::path(
     delete, path = "/v1/system/limits/{policy}", tag = "system", operation_id = "reset_limit",
     params(
         ("policy" = schemas::PolicyName, Path, description = "The name of a limit"),
-        ("If-Match" = Option<schemas::IfMatch>, Header, description = "Change only this version"),
+        ("If-Match" = Option<schemas::IfMatch>, Header, description = "The version to change; any other is answered 412"),
     ),
     security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses(
-        (status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String))),
-        (status = 404, description = "There is no such limit"),
-        (status = 409, description = "What is stored of the limits does not decode"),
-        (status = 412, description = "The limits have another version"),
-        (status = 422, description = "Without the change, no limit may be like that"),
+        (status = 200, description = "The limits in force", body = LimitsOut, headers(("ETag" = String))),
+        (status = 404, description = "No limit has this name"),
+        (status = 409, description = "The stored limits cannot be decoded"),
+        (status = 412, description = "The limits have a different version"),
+        (status = 422, description = "Without the override, the limit would be invalid"),
     ),
 )]
 pub(crate) async fn reset(
@@ -106,12 +106,11 @@ pub(crate) async fn reset(
     replace(&platform, user.id, find(&platform, &policy)?, if_match, None).await
 }
 
-/// Takes back everything that administrators have changed of the limits, whatever is stored: also
-/// what does not decode.
+/// Resets all overrides of limits, even if the stored ones cannot be decoded.
 #[utoipa::path(
     delete, path = "/v1/system/limits", tag = "system", operation_id = "reset_all_limits",
     security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
-    responses((status = 200, description = "The limits as they are now", body = LimitsOut, headers(("ETag" = String)))),
+    responses((status = 200, description = "The limits in force", body = LimitsOut, headers(("ETag" = String)))),
 )]
 pub(crate) async fn reset_all(
     State(platform): State<Platform>,
@@ -141,7 +140,7 @@ fn find(platform: &Platform, name: &str) -> Result<&'static Limit, Problem> {
     })
 }
 
-/// Puts a change in the place of the one that there is for a limit, or takes it away.
+/// Replaces or removes the override of a limit.
 async fn replace(
     platform: &Platform,
     by: UserId,
@@ -182,7 +181,7 @@ async fn replace(
     Err(contended())
 }
 
-/// In force here at once, with the settings that were read before.
+/// Takes effect here at once, with the settings read before.
 async fn adopt(
     platform: &Platform,
     changes: LimitChanges,
@@ -199,7 +198,7 @@ fn json_of(value: &impl Serialize) -> Option<String> {
 fn not_readable(error: StoreError) -> Problem {
     match error {
         error @ StoreError::Corrupt { .. } => Problem::new(POLICIES_UNREADABLE)
-            .detail("What is stored of the limits does not decode; DELETE /v1/system/limits takes it away.")
+            .detail("The stored limits cannot be decoded; DELETE /v1/system/limits deletes them.")
             .caused_by(error),
         error => error.into(),
     }
@@ -257,12 +256,12 @@ fn listed(
     Ok(LimitsOut { version: changes.version, fault, limits })
 }
 
-/// The limits.
+/// The limits of the deployment.
 #[derive(Serialize, ToSchema)]
 struct LimitsOut {
-    /// Of what administrators have changed; the entity tag. 0 before the first change.
+    /// The version of the overrides, also the entity tag; 0 before the first one.
     version: u64,
-    /// Why what is stored is not taken; the last good limits are in force then.
+    /// Why the stored overrides are ignored; then the last valid limits are in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, max_length = 8192)]
     fault: Option<String>,
@@ -273,82 +272,82 @@ struct LimitsOut {
 /// A limit.
 #[derive(Serialize, ToSchema)]
 struct LimitOut {
-    /// Its name.
+    /// The name of the limit.
     #[schema(value_type = schemas::PolicyName)]
     policy: &'static str,
-    /// What it holds for.
+    /// What the limit applies to.
     #[schema(value_type = schemas::LimitKind)]
     per: &'static str,
-    /// As this instance has it, for the free tier.
+    /// In force on this instance, for the free tier.
     #[schema(value_type = TermsSchema)]
     in_force: Terms,
-    /// As it is without administrators, for the free tier.
+    /// Without overrides, for the free tier.
     #[schema(value_type = TermsSchema)]
     deployed: Terms,
-    /// What administrators have changed.
+    /// The override.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, required = false, value_type = LimitChangeSchema)]
     change: Option<LimitChange>,
-    /// Units in a period, for each tier.
+    /// Units per period, by tier.
     #[schema(value_type = BTreeMap<schemas::Tier, u32>)]
     tiers: BTreeMap<&'static str, u32>,
 }
 
-/// What a limit says.
+/// The values of a limit.
 #[derive(ToSchema)]
 #[schema(as = TermsOut)]
 #[expect(dead_code, reason = "only its schema is used: that of `Terms`")]
 struct TermsSchema {
-    /// Units in a period.
+    /// Units per period.
     limit: u32,
     /// The period, in seconds.
     period_seconds: u32,
-    /// Units at once.
+    /// Burst in units.
     burst: u32,
     mode: ModeWire,
     without_store: WithoutStoreWire,
 }
 
-/// A change of a limit; what is absent is as the deployment has it.
+/// An override of a limit. Absent fields have the deployment's values.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = LimitChange, min_properties = 1)]
 #[expect(dead_code, reason = "only its schema is used: that of the domain's `LimitChange`")]
 struct LimitChangeSchema {
-    /// Units in a period, for the free tier; the others have a multiple of it.
+    /// Units per period for the free tier; other tiers have a multiple of it.
     #[schema(minimum = 1, maximum = 999_999_999, nullable = false)]
     limit: Option<u32>,
     /// The period, in seconds.
     #[schema(minimum = 1, maximum = 31_622_400, nullable = false)]
     period_seconds: Option<u32>,
-    /// Units at once, for the free tier; as many as the limit if absent.
+    /// Burst in units for the free tier; the limit if absent.
     #[schema(minimum = 1, maximum = 999_999_999, nullable = false)]
     burst: Option<u32>,
-    /// What denials do.
+    /// The effect of denials.
     #[schema(nullable = false)]
     mode: Option<ModeWire>,
-    /// What happens while the limiter's table does not answer.
+    /// The decision while the limiter's table is unavailable.
     #[schema(nullable = false)]
     without_store: Option<WithoutStoreWire>,
 }
 
-/// What denials do.
+/// The effect of denials.
 #[derive(ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(dead_code, reason = "only its schema is used: that of the domain's `LimitMode`")]
 enum ModeWire {
-    /// They refuse the request.
+    /// Denials refuse the request.
     Enforce,
-    /// They are counted, and the request goes on.
+    /// Denials are counted, and the request is allowed.
     Shadow,
 }
 
-/// What happens while the limiter's table does not answer.
+/// The decision while the limiter's table is unavailable.
 #[derive(ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(dead_code, reason = "only its schema is used: that of the domain's `WithoutStore`")]
 enum WithoutStoreWire {
-    /// Requests pass, as long as the instance alone keeps the limit.
+    /// Requests are allowed, as long as the instance by itself stays within the limit.
     Open,
     /// Requests are answered 503.
     Closed,

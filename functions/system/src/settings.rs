@@ -1,4 +1,4 @@
-//! The settings of the deployment, and what administrators change of them.
+//! The settings of the deployment, and administrators' overrides.
 
 use axum::{
     extract::State,
@@ -24,11 +24,10 @@ use crate::roles::LAST_ADMINISTRATOR;
 pub(crate) const SETTINGS_UNREADABLE: Code =
     Code::new("settings_unreadable", StatusCode::CONFLICT, "The stored settings cannot be decoded");
 
-/// How often a change that names no version starts over when others change the settings meanwhile.
+/// How often an unconditional change is retried after concurrent changes of the settings.
 const ATTEMPTS: u32 = 4;
 
-/// Reads the settings, as they are in force and as they would be unless administrators had changed
-/// them.
+/// Returns the settings in force, and their values without administrators' overrides.
 #[utoipa::path(
     get, path = "/v1/system/settings", tag = "system", operation_id = "read_settings",
     security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
@@ -48,21 +47,19 @@ pub(crate) async fn read_settings(
     Ok(answer(&platform, &overrides, fault))
 }
 
-/// Replaces what administrators have changed of the settings: what the body leaves out is as the
-/// deployment has it.
+/// Replaces the overrides of settings. Absent settings have the deployment's values.
 ///
-/// The body is valid as a whole or refused. With `If-Match`, only if the settings still have that
-/// version.
+/// An invalid body is refused as a whole. With `If-Match`, only if the version of the settings still matches.
 #[utoipa::path(
     put, path = "/v1/system/settings", tag = "system", operation_id = "replace_settings",
-    params(("If-Match" = Option<schemas::IfMatch>, Header, description = "Change only this version")),
+    params(("If-Match" = Option<schemas::IfMatch>, Header, description = "The version to change; any other is answered 412")),
     request_body = SettingsChange,
     security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses(
-        (status = 200, description = "They are in force", body = SettingsOut, headers(("ETag" = String))),
+        (status = 200, description = "The settings in force", body = SettingsOut, headers(("ETag" = String))),
         (status = 409, description = "What is stored of the settings cannot be read, or nobody would be left who is an administrator for good"),
-        (status = 412, description = "The settings have another version"),
-        (status = 422, description = "No setting may be like that"),
+        (status = 412, description = "The settings have a different version"),
+        (status = 422, description = "A setting would be invalid"),
     ),
 )]
 pub(crate) async fn replace_settings(
@@ -103,13 +100,12 @@ pub(crate) async fn replace_settings(
     Err(contended())
 }
 
-/// Takes back everything that administrators have changed of the settings, whatever is stored: also
-/// what does not decode.
+/// Resets all overrides of settings, even if the stored ones cannot be decoded.
 #[utoipa::path(
     delete, path = "/v1/system/settings", tag = "system", operation_id = "reset_settings",
     security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses(
-        (status = 200, description = "The settings of the deployment are in force", body = SettingsOut, headers(("ETag" = String))),
+        (status = 200, description = "The deployment's settings are in force", body = SettingsOut, headers(("ETag" = String))),
         (status = 409, description = "Nobody would be left who is an administrator for good"),
     ),
 )]
@@ -155,7 +151,7 @@ fn entry(platform: &Platform, by: UserId, action: &'static str) -> AuditEntry {
     AuditEntry::new(&*platform.entropy, platform.now(), by, action, "all".to_owned())
 }
 
-/// What was changed, for the trail; nothing if nothing was.
+/// The change, for the audit log; empty if nothing changed.
 fn json_of(overrides: &SettingsOverrides) -> Option<String> {
     if overrides.change == SettingsOverride::default() {
         return None;
@@ -163,14 +159,14 @@ fn json_of(overrides: &SettingsOverrides) -> Option<String> {
     serde_json::to_string(&overrides.change).ok()
 }
 
-/// In force here at once.
+/// Takes effect here at once.
 async fn adopt(platform: &Platform, adopted: Adopted) -> Response {
     let overrides = adopted.settings.clone().unwrap_or_default();
     platform.adopt(adopted).await;
     answer(platform, &overrides, None)
 }
 
-const UNREADABLE: &str = "What is stored of the settings does not decode, or a newer version wrote \
+const UNREADABLE: &str = "The stored settings cannot be decoded, or a newer version wrote \
      it; DELETE /v1/system/settings takes it away.";
 
 fn unreadable(error: StoreError) -> Problem {
@@ -212,42 +208,42 @@ fn answer(platform: &Platform, overrides: &SettingsOverrides, fault: Option<Stri
     response
 }
 
-/// The settings.
+/// The settings of the deployment.
 #[derive(Serialize, ToSchema)]
 struct SettingsOut {
-    /// Of what administrators have changed; the entity tag. 0 before the first change.
+    /// The version of the overrides, also the entity tag; 0 before the first one.
     version: u64,
-    /// Why what is stored is not taken; the last good settings are in force then.
+    /// Why the stored overrides are ignored; then the last valid settings are in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, max_length = 1024)]
     fault: Option<String>,
-    /// As this instance has them.
+    /// In force on this instance.
     in_force: TermsOut,
-    /// As they are without administrators' changes.
+    /// Without overrides.
     deployed: TermsOut,
-    /// What administrators have changed.
+    /// The override.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     change: Option<SettingsChange>,
 }
 
-/// What the settings say.
+/// The values of the settings.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SettingsTerms)]
 struct TermsOut {
-    /// The origins that a browser may call from.
+    /// The allowed origins.
     #[schema(value_type = Vec<schemas::AllowedOrigin>, max_items = 20)]
     allowed_origins: Vec<String>,
     /// The administrators' Telegram user ids.
     #[schema(value_type = Vec<schemas::TelegramId>, max_items = 51)]
     admins: Vec<u64>,
-    /// Sessions that a user may have at once.
+    /// Concurrent sessions of a user.
     sessions_per_user: usize,
-    /// Seconds that an access token lasts.
+    /// Lifetime of an access token in seconds.
     access_token_seconds: u64,
-    /// Seconds that a refresh token lasts.
+    /// Lifetime of a refresh token in seconds.
     refresh_token_seconds: u64,
-    /// Seconds of age up to which init data is taken.
+    /// Maximum age of init data in seconds.
     init_data_seconds: u64,
 }
 
@@ -265,7 +261,7 @@ impl From<&Settings> for TermsOut {
     }
 }
 
-/// A change of the settings; what is absent is as the deployment has it.
+/// Overrides of settings. Absent settings have the deployment's values.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[schema(min_properties = 1)]
 #[serde(deny_unknown_fields)]
@@ -274,34 +270,34 @@ pub(crate) struct SettingsChange {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1, maximum = 1)]
     format: Option<u32>,
-    /// The origins that a browser may call from, instead of the deployment's: each once, such as
+    /// The allowed origins, which replace the deployment's, without repetition, such as
     /// `https://app.example`.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, max_items = 20, value_type = Option<Vec<schemas::AllowedOrigin>>)]
     allowed_origins: Option<Vec<String>>,
-    /// Telegram user ids of administrators beyond the deployment's, who cannot be removed; each once.
+    /// Telegram user ids of administrators in addition to the deployment's, without repetition.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, max_items = 50, value_type = Option<Vec<schemas::TelegramId>>)]
     admins: Option<Vec<u64>>,
-    /// Sessions that a user may have at once.
+    /// Concurrent sessions of a user.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1, maximum = 50)]
     sessions_per_user: Option<u32>,
-    /// Seconds that an access token lasts; not more than a refresh token.
+    /// Lifetime of an access token in seconds; at most that of a refresh token.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 30, maximum = 3_600)]
     access_token_seconds: Option<u32>,
-    /// Seconds that a refresh token lasts. Sessions keep theirs until they are refreshed.
+    /// Lifetime of a refresh token in seconds. Sessions keep theirs until they are refreshed.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 300, maximum = 31_536_000)]
     refresh_token_seconds: Option<u32>,
-    /// Seconds of age up to which init data is taken.
+    /// Maximum age of init data in seconds.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 60, maximum = 604_800)]
     init_data_seconds: Option<u32>,
 }
 
-/// A field that may be absent but not `null`, which would look like "take it back".
+/// A field that may be absent but not `null`, which would suggest a reset.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -309,7 +305,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 impl SettingsChange {
-    /// The change, valid as a whole on top of what the deployment has.
+    /// The overrides, valid as a whole with the deployment's settings.
     fn into_change(self, deployed: &Settings) -> Result<SettingsOverride, Problem> {
         let format = self.format.unwrap_or(SETTINGS_FORMAT);
         if format == 0 {
@@ -327,7 +323,7 @@ impl SettingsChange {
         deployed.with(&overrides).map_err(refused)?;
         if overrides.change == SettingsOverride::default() {
             return Err(
-                Problem::new(Code::BODY_INVALID).field(".", "must name a setting to change")
+                Problem::new(Code::BODY_INVALID).field(".", "must have a setting to change")
             );
         }
         Ok(overrides.change)

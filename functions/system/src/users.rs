@@ -1,4 +1,4 @@
-//! What administrators change of a user.
+//! Administration of users.
 
 use axum::{extract::State, http::StatusCode};
 use minigate_domain::{Tier, UserId};
@@ -11,18 +11,18 @@ use minigate_platform::{
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// Gives a user a tier.
+/// Sets the tier of a user.
 ///
-/// It is in force with the user's next refresh or session; access tokens keep the former one until
-/// they end.
+/// The tier takes effect with the user's next refresh or session; access tokens keep the previous one until
+/// they expire.
 #[utoipa::path(
     put, path = "/v1/system/users/{id}/tier", tag = "system", operation_id = "set_tier",
     params(("id" = schemas::TelegramId, Path, description = "The Telegram user id")),
     request_body = TierIn,
     security(("accessToken" = ["admin"]), ("initData" = ["admin"])),
     responses(
-        (status = 204, description = "The user has the tier"),
-        (status = 422, description = "There is no such tier"),
+        (status = 204, description = "The tier is set"),
+        (status = 422, description = "The tier does not exist"),
     ),
 )]
 pub(crate) async fn set_tier(
@@ -45,7 +45,7 @@ pub(crate) async fn set_tier(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TierIn {
-    /// The tier that the user gets.
+    /// The new tier.
     #[schema(value_type = schemas::Tier)]
     tier: String,
 }

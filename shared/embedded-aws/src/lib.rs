@@ -15,7 +15,7 @@
 //! # }
 //! ```
 //!
-//! A request is told apart by its `X-Amz-Target` header: DynamoDB and its streams go to
+//! The `X-Amz-Target` header routes a request: DynamoDB and its streams go to
 //! [`dynoxide`](https://docs.rs/dynoxide-rs), Secrets Manager and SQS to small state machines of our own.
 //! Anything else is refused with an error that the SDK understands.
 //!

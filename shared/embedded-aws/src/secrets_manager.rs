@@ -13,9 +13,10 @@
 //! to build (84 s) as this crate with SQLite (80 s).
 
 mod file;
+mod secret;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     ops::Bound,
     path::Path,
     sync::{Mutex, PoisonError},
@@ -25,12 +26,15 @@ use std::{
 use http::StatusCode;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use self::file::SecretsFile;
 pub use self::file::SecretsFileError;
+use self::{
+    file::SecretsFile,
+    secret::{Secret, SecretValue},
+};
 use crate::protocol::{Answer, Service};
 
 /// The label of the version that readers get by default.
@@ -40,10 +44,6 @@ const PREVIOUS: &str = "AWSPREVIOUS";
 
 /// The largest request read. The largest legal one is a secret of 64 KiB, escaped.
 const REQUEST_LIMIT_BYTES: usize = 512 * 1024;
-/// The quota of AWS for a secret's value.
-const VALUE_LIMIT_BYTES: usize = 65_536;
-/// The quota of AWS for versions of a secret, above which it forgets the oldest without a label.
-const VERSION_LIMIT: usize = 100;
 /// The range and default of `MaxResults` in `ListSecrets`.
 const PAGE_LIMIT: usize = 100;
 
@@ -157,152 +157,6 @@ impl Failure {
         )
     }
 }
-
-#[derive(Serialize, Deserialize)]
-struct Secret {
-    name: String,
-    arn: String,
-    description: Option<String>,
-    tags: Vec<Value>,
-    created: f64,
-    changed: f64,
-    accessed: Option<f64>,
-    /// When it goes for good. Nothing removes it then, but it can no longer be read.
-    deletion: Option<f64>,
-    /// In the order of their creation.
-    versions: Vec<Version>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Version {
-    id: String,
-    value: SecretValue,
-    created: f64,
-    stages: BTreeSet<String>,
-}
-
-/// The payload, as it is on the wire: the binary one is base64 and stays so.
-#[derive(Serialize, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "PascalCase")]
-struct SecretValue {
-    secret_string: Option<String>,
-    secret_binary: Option<String>,
-}
-
-impl SecretValue {
-    /// The value if there is one, within the limits.
-    fn validate(self) -> Result<Option<Self>, Failure> {
-        let length = match (&self.secret_string, &self.secret_binary) {
-            (None, None) => return Ok(None),
-            (Some(_), Some(_)) => {
-                return Err(Failure::invalid_parameter(
-                    "You can't specify both a binary secret value and a string secret value in \
-                     the same secret.",
-                ));
-            }
-            (Some(text), None) => text.len(),
-            (None, Some(base64)) => base64.len() / 4 * 3,
-        };
-        if length == 0 || length > VALUE_LIMIT_BYTES {
-            return Err(Failure::invalid_parameter(format!(
-                "The secret value has {length} bytes; it must have 1 to {VALUE_LIMIT_BYTES}."
-            )));
-        }
-        Ok(Some(self))
-    }
-}
-
-impl Secret {
-    fn version(&self, id: &str) -> Option<&Version> {
-        self.versions.iter().find(|version| version.id == id)
-    }
-
-    fn version_at(&self, stage: &str) -> Option<&Version> {
-        self.versions.iter().find(|version| version.stages.contains(stage))
-    }
-
-    fn stages(&self) -> BTreeMap<&str, &BTreeSet<String>> {
-        let labelled = self.versions.iter().filter(|version| !version.stages.is_empty());
-        labelled.map(|version| (version.id.as_str(), &version.stages)).collect()
-    }
-
-    /// Attaches `stage` to the version `to` and takes it from any other. The version that loses
-    /// `AWSCURRENT` becomes `AWSPREVIOUS`.
-    fn move_stage(&mut self, stage: &str, to: &str) {
-        let mut loser = None;
-        for version in &mut self.versions {
-            if version.id == to {
-                version.stages.insert(stage.to_owned());
-            } else if version.stages.remove(stage) {
-                loser = Some(version.id.clone());
-            }
-        }
-        if stage == CURRENT
-            && let Some(loser) = loser
-        {
-            self.move_stage(PREVIOUS, &loser);
-        }
-    }
-
-    /// Adds a version, whose id is `token` if there is one. The same token with the same value is
-    /// a retry and adds nothing.
-    fn add_version(
-        &mut self,
-        token: Option<String>,
-        value: SecretValue,
-        stages: &[String],
-        now: f64,
-    ) -> Result<String, Failure> {
-        let id = token.unwrap_or_else(|| Uuid::new_v4().to_string());
-        if !(32..=64).contains(&id.len()) {
-            return Err(Failure::invalid_parameter("ClientRequestToken must be 32-64 characters."));
-        }
-        if let Some(version) = self.version(&id) {
-            return if version.value == value {
-                Ok(id)
-            } else {
-                Err(Failure::new(
-                    "ResourceExistsException",
-                    format!("The version {id} already exists with another value."),
-                ))
-            };
-        }
-        self.versions.push(Version {
-            id: id.clone(),
-            value,
-            created: now,
-            stages: BTreeSet::new(),
-        });
-        for stage in stages {
-            self.move_stage(stage, &id);
-        }
-        if self.version_at(CURRENT).is_none() {
-            self.move_stage(CURRENT, &id);
-        }
-        if self.versions.len() > VERSION_LIMIT
-            && let Some(oldest) = self.versions.iter().position(|old| old.stages.is_empty())
-        {
-            self.versions.remove(oldest);
-        }
-        self.changed = now;
-        Ok(id)
-    }
-
-    fn describe(&self, stages_key: &str) -> Value {
-        without_nulls(json!({
-            "ARN": self.arn,
-            "Name": self.name,
-            "Description": self.description,
-            "Tags": self.tags,
-            "CreatedDate": self.created,
-            "LastChangedDate": self.changed,
-            "LastAccessedDate": self.accessed,
-            "DeletedDate": self.deletion,
-            stages_key: self.stages(),
-        }))
-    }
-}
-
 /// AWS leaves out what has no value.
 fn without_nulls(mut object: Value) -> Value {
     if let Value::Object(fields) = &mut object {

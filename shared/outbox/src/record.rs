@@ -102,7 +102,7 @@ impl Record {
         }
     }
 
-    /// The claimed record after an attempt that did not perform it, or of which that is unknown.
+    /// The claimed record after an attempt that failed, or whose outcome is unknown.
     pub(crate) fn released(&self, is_in_doubt: bool, reason: &str, token: String) -> Self {
         Self {
             lease: 0,

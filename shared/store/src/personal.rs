@@ -245,6 +245,7 @@ impl Store {
         Ok(if is_all { Erased::All } else { Erased::Some })
     }
 
+    /// The items in a user's partition whose sort keys begin with `prefix`, read consistently.
     pub(crate) fn query_of_user(&self, user_id: UserId, prefix: &str) -> QueryFluentBuilder {
         let query = self
             .client

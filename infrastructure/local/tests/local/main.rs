@@ -7,6 +7,7 @@ mod cache;
 mod catalogue;
 mod command;
 mod compression;
+mod deadlines;
 mod erasure;
 mod functions;
 mod limits;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     InvalidField,
-    quizzes::{ChoiceId, Decimal},
+    quizzes::{ChoiceId, Decimal, is_text},
 };
 
 /// A few words: 1 to 500 characters, no control characters but tabs and line breaks.
@@ -28,11 +28,7 @@ impl TryFrom<String> for AnswerText {
     type Error = InvalidField;
 
     fn try_from(text: String) -> Result<Self, InvalidField> {
-        let is_unfit = |char: char| char.is_control() && char != '\n' && char != '\t';
-        let fits = !text.trim().is_empty()
-            && text.chars().count() <= Self::MAX_CHARS
-            && !text.chars().any(is_unfit);
-        if fits {
+        if is_text(&text, Self::MAX_CHARS) {
             Ok(Self(text))
         } else {
             Err(InvalidField::new("a text of 1 to 500 characters, no control characters"))

@@ -33,4 +33,5 @@ pub use question::{
 pub use quiz::{Quiz, QuizCard, QuizList, QuizStatus, QuizSummary};
 pub use rules::{BasisPoints, CertificateRules, Marks, QuizRules, RenewalRules};
 pub use shuffle::Shuffle;
+pub(crate) use text::is_text;
 pub use text::{Markup, Texts};

@@ -6,6 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{InvalidField, Language};
 
+/// Whether this is a text that people write: not only white space, at most so many characters, and no control
+/// characters but tabs and line breaks.
+pub(crate) fn is_text(text: &str, max_chars: usize) -> bool {
+    let is_unfit = |char: char| char.is_control() && char != '\n' && char != '\t';
+    !text.trim().is_empty() && text.chars().count() <= max_chars && !text.chars().any(is_unfit)
+}
+
 /// A text of Markdown without raw HTML: emphasis, code, lists, line breaks and links to `https` addresses.
 ///
 /// Clients render it; `<` and `>` in it are characters and never tags. 1 to 4,000 characters.
@@ -27,11 +34,7 @@ impl TryFrom<String> for Markup {
     type Error = InvalidField;
 
     fn try_from(text: String) -> Result<Self, InvalidField> {
-        let is_unfit = |char: char| char.is_control() && char != '\n' && char != '\t';
-        let fits = !text.trim().is_empty()
-            && text.chars().count() <= Self::MAX_CHARS
-            && !text.chars().any(is_unfit);
-        if fits {
+        if is_text(&text, Self::MAX_CHARS) {
             Ok(Self(text))
         } else {
             Err(InvalidField::new("a text of 1 to 4,000 characters, no control characters"))

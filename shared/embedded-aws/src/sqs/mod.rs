@@ -20,6 +20,7 @@ mod attributes;
 mod failure;
 mod operations;
 mod queue;
+mod receive;
 
 use std::{
     collections::BTreeMap,
@@ -36,7 +37,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use self::{failure::Failure, operations::Receive, queue::Queue};
+use self::{failure::Failure, queue::Queue, receive::Receive};
 use crate::{
     TimeSource,
     protocol::{Answer, Service},

@@ -70,7 +70,7 @@ async fn the_wait_that_is_asked_for_is_kept_up_to_a_maximum() {
 async fn an_outcome_counts_what_earlier_attempts_may_have_done() {
     let lost = Fate::Lost { did: true };
     for (fates, expected) in [
-        // What a refund is told whose first answer was lost.
+        // The answer to a retried refund whose first answer was lost.
         (vec![lost, answer(400)], Effect::Unknown),
         (vec![lost, Fate::Refused, Fate::Refused], Effect::Unknown),
         (vec![lost, answer(429), answer(429)], Effect::Unknown),

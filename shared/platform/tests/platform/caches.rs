@@ -1,4 +1,4 @@
-//! The cache of a platform: what is told of it.
+//! The counters of a platform's caches.
 
 use std::time::Duration;
 

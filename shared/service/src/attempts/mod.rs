@@ -139,12 +139,21 @@ pub enum StartOutcome {
 }
 
 /// What a sweep has done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Swept {
     /// So many attempts it has scored.
     pub scored: usize,
     /// So many it has tried to score in vain; the next sweep tries again.
     pub failed: usize,
+    /// Why the last of these failed.
+    pub last_failure: Option<StoreError>,
+}
+
+impl Swept {
+    fn fail(&mut self, error: StoreError) {
+        self.failed += 1;
+        self.last_failure = Some(error);
+    }
 }
 
 impl Service for Attempts {
@@ -326,8 +335,9 @@ impl Attempts {
                         .score_in(leaderboards, attempt.user_id, attempt.id, place, ScoreWhen::Due)
                         .await
                     {
-                        Ok(_) => swept.scored += 1,
-                        Err(_) => swept.failed += 1,
+                        Ok(ScoreOutcome::Scored(_)) => swept.scored += 1,
+                        Ok(_) => swept.fail(StoreError::missing("attempt of a deadline")),
+                        Err(error) => swept.fail(error),
                     }
                 }
                 // What has failed would be read again at once.

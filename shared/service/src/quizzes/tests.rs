@@ -186,7 +186,7 @@ async fn a_change_is_seen_at_once_where_it_was_made() {
     assert_eq!(face.status, QuizStatus::Archived);
 }
 
-/// Nobody is told that a quiz is published before other instances could know it; a repetition mends it.
+/// A publication whose invalidation fails is an error, although it was written; a retry completes it.
 #[tokio::test]
 async fn a_publication_whose_invalidation_fails_is_repeated() {
     let bed = Bed::start().await;

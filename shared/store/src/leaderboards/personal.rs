@@ -57,10 +57,9 @@ impl Store {
             // As if it were done at once after the last change: entries of all weeks that were kept then end.
             let at = Timestamp::from_unix_millis(standing.version);
             let Some(change) = standing.erase(at) else { continue };
-            match self
-                .change_standing(user_id, scope, &change, &format!("erased-{user_id}"))
-                .await?
-            {
+            // Moves wait until somebody reads the board, so the cause must not say whose they are. Its key has
+            // the version too; in the rare case that two are equal, the second one is repeated after a fold.
+            match self.change_standing(user_id, scope, &change, "erased").await? {
                 StandingOutcome::Changed => {}
                 StandingOutcome::Stale => return Ok(false),
             }

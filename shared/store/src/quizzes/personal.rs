@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Store, StoreError,
-    call::{failed, not_built, number, string, transaction_failed},
+    call::{failed, not_built, number, transaction_failed},
     keys::{self, AUTHORED_PREFIX, PARTITION_KEY, SORT_KEY},
     personal::{Erased, Erasing, Exporting, PersonalData, Subject},
 };
@@ -44,20 +44,8 @@ impl PersonalData for Authored {
 impl Store {
     /// The quizzes of an author, in the order of their names: one query.
     async fn authored_by(&self, author: UserId) -> Result<Value, StoreError> {
-        let output = self
-            .client
-            .query()
-            .table_name(&self.tables.main)
-            .key_condition_expression("#pk = :user AND begins_with(#sk, :authored)")
-            .expression_attribute_names("#pk", PARTITION_KEY)
-            .expression_attribute_names("#sk", SORT_KEY)
-            .expression_attribute_values(":user", string(keys::user(author)))
-            .expression_attribute_values(":authored", string(AUTHORED_PREFIX))
-            .consistent_read(true)
-            .limit(MOST)
-            .send()
-            .await
-            .map_err(|error| failed("Query", error))?;
+        let query = self.query_of_user(author, AUTHORED_PREFIX).limit(MOST);
+        let output = query.send().await.map_err(|error| failed("Query", error))?;
         let items = output.items.unwrap_or_default();
         let quizzes = items.iter().map(|item| {
             let quiz = super::text(item, SORT_KEY).unwrap_or_default();
@@ -70,20 +58,8 @@ impl Store {
 
     /// Some of the quizzes of an author, and whether these are all.
     async fn authored_page(&self, author: UserId) -> Result<(Vec<QuizId>, bool), StoreError> {
-        let output = self
-            .client
-            .query()
-            .table_name(&self.tables.main)
-            .key_condition_expression("#pk = :user AND begins_with(#sk, :authored)")
-            .expression_attribute_names("#pk", PARTITION_KEY)
-            .expression_attribute_names("#sk", SORT_KEY)
-            .expression_attribute_values(":user", string(keys::user(author)))
-            .expression_attribute_values(":authored", string(AUTHORED_PREFIX))
-            .consistent_read(true)
-            .limit(PAGE)
-            .send()
-            .await
-            .map_err(|error| failed("Query", error))?;
+        let query = self.query_of_user(author, AUTHORED_PREFIX).limit(PAGE);
+        let output = query.send().await.map_err(|error| failed("Query", error))?;
         let is_all = output.last_evaluated_key.is_none();
         let items = output.items.unwrap_or_default();
         let quizzes = items.iter().filter_map(|item| {

@@ -12,6 +12,7 @@ use minigate_store::{
     attempts::{
         AnswerOutcome, ScoreAttempt, ScoreOutcome, ScoreWhen, Scored, StartAttempt, StartOutcome,
     },
+    personal::{Erased, NOUNS},
 };
 use minigate_testkit::{SeededEntropy, faults::Fault};
 
@@ -204,6 +205,45 @@ async fn a_pass_has_all_its_consequences_at_once() {
     assert_eq!(scored.waiting, []);
     let still = room.bed.store.standing(user_id(USER), &Scope::Quiz(quiz())).await.unwrap();
     assert_eq!(still, in_quiz);
+}
+
+/// The keys of every item that names the user, in its key or as the holder of a certificate.
+async fn naming_the_user(room: &Room) -> Vec<String> {
+    #[expect(clippy::disallowed_methods, reason = "a test that looks at every item")]
+    let items = room.bed.client.scan().table_name("main").send().await.unwrap().items.unwrap();
+    let names = |text: &str| text.split(['#', '-']).any(|part| part == USER.to_string());
+    let naming = items.into_iter().filter_map(|item| {
+        let [partition, sort] = ["PK", "SK"].map(|name| item[name].as_s().unwrap().as_str());
+        // A lane has a number, which may be that of the user.
+        let is_in_key = names(sort) || names(partition) && !partition.starts_with("LANE#");
+        (is_in_key || item.contains_key("holder")).then(|| format!("{partition} {sort}"))
+    });
+    naming.collect()
+}
+
+#[tokio::test]
+async fn whoever_is_erased_leaves_no_attempt_no_deadline_and_no_entry() {
+    let room = Room::open().await;
+    let passed = room.start().await;
+    room.answer_all(&passed).await;
+    let certificate = room.submit(passed.id).await.attempt.score.unwrap().certificate.unwrap();
+    room.bed.clock.advance(Duration::from_secs(60));
+    let open = room.start().await;
+    assert!(naming_the_user(&room).await.len() > 8);
+    for noun in NOUNS {
+        let mut pages = 0;
+        while noun.erase(&room.bed.store, user_id(USER)).await.unwrap() == Erased::Some {
+            pages += 1;
+            assert!(pages < 5, "{} does not end", noun.noun());
+        }
+    }
+    assert_eq!(naming_the_user(&room).await, Vec::<String>::new());
+    let left = room.bed.store.certificate(certificate).await.unwrap().unwrap().certificate;
+    assert_eq!((left.holder, left.attempt), (None, None));
+    // Nobody scores what was open.
+    let outcome = room.try_score(open.id, ScoreWhen::Submitted).await.unwrap();
+    assert!(matches!(outcome, ScoreOutcome::NotFound));
+    assert_eq!(naming_the_user(&room).await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ async fn a_request_ends_the_sessions_and_is_found_when_its_grace_is_over() {
     bed.clock.advance(Duration::from_millis(1));
     assert_eq!(request(&bed, 1).await, RequestErasureOutcome::AlreadyRequested(erasure.clone()));
     let opened = bed.open(1).await;
-    assert_eq!(opened.erases_at, Some(erasure.due_at), "whoever opens a session is told");
+    assert_eq!(opened.erases_at, Some(erasure.due_at), "an opening says when the erasure is due");
     assert_eq!(due(&bed).await, []);
     bed.clock.advance(ERASURE_GRACE);
     let expected = DueErasure { user_id: user_id(1), due_at: erasure.due_at };

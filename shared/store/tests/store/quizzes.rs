@@ -5,6 +5,7 @@ use minigate_domain::{
 };
 use minigate_store::{
     ArchiveOutcome, KnownDraft, PublishOutcome, PutDraft, PutDraftOutcome, QuizChange,
+    personal::{Erased, NOUNS},
 };
 use minigate_testkit::{SeededEntropy, faults::Fault};
 
@@ -143,6 +144,26 @@ async fn only_the_owner_changes_a_quiz() {
     assert!(
         matches!(outcome, PublishOutcome::Published(quiz) if quiz.owner == Some(user_id(AUTHOR)))
     );
+}
+
+#[tokio::test]
+async fn the_quizzes_of_an_erased_author_stay_for_administrators() {
+    let bed = Bed::start().await;
+    put(&bed, "first", &example(), KnownDraft::None).await;
+    let of_quizzes = NOUNS.iter().find(|noun| noun.noun() == "quizzes").unwrap();
+    for _ in 0..2 {
+        assert_eq!(of_quizzes.erase(&bed.store, user_id(AUTHOR)).await.unwrap(), Erased::All);
+    }
+    let quiz = bed.store.quiz(&id("first")).await.unwrap().unwrap();
+    let draft = bed.store.quiz_draft(&id("first")).await.unwrap().unwrap();
+    assert_eq!((quiz.owner, draft.owner), (None, None));
+    assert_eq!(draft.draft, example());
+    let again = put_as(&bed, AUTHOR, "first", &titled("Mine"), KnownDraft::Nothing).await;
+    assert_eq!(again, PutDraftOutcome::NotOwner);
+    let by_administrator = QuizChange { only_of: None, ..change(&bed, None) };
+    let (quiz, entropy) = (id("first"), SeededEntropy::new(3));
+    let outcome = bed.store.publish_quiz(&quiz, &by_administrator, &entropy).await.unwrap();
+    assert!(matches!(outcome, PublishOutcome::Published(quiz) if quiz.owner.is_none()));
 }
 
 #[tokio::test]
